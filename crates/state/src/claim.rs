@@ -142,7 +142,13 @@ impl PartialOrd for Version {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Life { generation, instance } = self.life;
-        write!(f, "{}({generation}.{:04x}/{})", self.status, instance.as_u64() >> 48, self.incarnation)
+        write!(
+            f,
+            "{}({generation}.{:04x}/{})",
+            self.status,
+            instance.as_u64() >> 48,
+            self.incarnation
+        )
     }
 }
 

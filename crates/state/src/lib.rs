@@ -5,11 +5,19 @@
 //! in any order, any number of times, ends in the same join. This crate has no I/O, no clock and
 //! no randomness: `now` is always an argument.
 
+mod aged;
 mod attributes;
 mod claim;
 mod id;
+mod merge;
+mod own;
+mod record;
+mod rules;
+mod summary;
+mod table;
 mod time;
 mod update;
+mod version_vector;
 
 pub use attributes::{
     Attributes, AttributesError, AttributesVersion, MAX_TAG_BYTES, MAX_ZONE_BYTES, ProtocolRange,
@@ -17,5 +25,13 @@ pub use attributes::{
 };
 pub use claim::{Claim, Life, MAX_GENERATION, MAX_GENERATION_STEP, Status, Version};
 pub use id::{Instance, MemberId, Name, NameError};
+pub use merge::{Change, ChangeKind, Grace, Merged, Outcome, Refusal};
+pub use own::{OwnAttributes, OwnChange, Standing};
+pub use record::Record;
+#[cfg(feature = "planted-bugs")]
+pub use rules::Rules;
+pub use summary::Summary;
+pub use table::{Expired, Limits, Occupancy, Table};
 pub use time::Time;
 pub use update::Update;
+pub use version_vector::{VectorOrder, VersionVector};

@@ -1,1 +1,39 @@
-//! Placeholder.
+//! The protocol engine of a Headcount node, sans-IO.
+//!
+//! An [`Engine`] takes bytes, time and a seed, and gives datagrams, streams to open, timers and
+//! news. It never reads a clock or opens a socket: the runtime drives it on real ones, the
+//! simulator on virtual ones, over the same bytes.
+//!
+//! It watches members with the two published detectors, [`Detector::Swim`] and
+//! [`Detector::Lifeguard`], and makes tables converge by dissemination and whole-table gossip.
+
+mod absorb;
+mod checks;
+mod config;
+mod departure;
+mod dissemination;
+mod engine;
+mod event;
+mod exchange;
+mod gossip;
+mod local_health;
+mod losses;
+mod member;
+mod outbox;
+mod probe;
+mod receive;
+mod relay;
+mod session;
+mod stats;
+mod suspicion;
+mod timers;
+mod transport;
+mod upkeep;
+
+pub use config::{Config, ConfigError, Detector};
+pub use engine::{Engine, Error, Identity};
+pub use event::{Event, SeedError};
+pub use headcount_health::{Agreement, Contact};
+pub use member::Member;
+pub use stats::Stats;
+pub use transport::{StreamEnd, StreamId, StreamOpen, StreamStep, Transmit};

@@ -1,0 +1,288 @@
+//! The merge of one claim into a table.
+//!
+//! ```text
+//! hold(x) = larger of record and grave
+//!
+//!   c <= hold            nothing new; ANSWER hold if the teller is behind on a life
+//!   c live               the record becomes c
+//!   c dead, stranger     sinks into the graveyard: no record, no event, not retold
+//!   c dead, member       grace open: CHECK it first; closed: the record becomes c
+//! ```
+//! Attributes join by their own version, whatever the claim does.
+
+use std::sync::Arc;
+
+use crate::attributes::Attributes;
+use crate::claim::{Claim, Life, MAX_GENERATION, MAX_GENERATION_STEP, Status};
+use crate::id::MemberId;
+use crate::own::OwnChange;
+use crate::record::Record;
+use crate::table::Table;
+use crate::time::Time;
+use crate::update::Update;
+
+/// Whether a dead claim about a live member is believed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grace {
+    /// No: it is old, or contradicts newer first-hand word; check it first.
+    Open,
+    /// Yes.
+    Closed,
+}
+
+/// What a merge did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// What became of the claim.
+    pub outcome: Outcome,
+    /// Whether newer attributes were taken over.
+    pub attributes_changed: bool,
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is held already.
+    Known,
+    /// A larger one is held that the teller need not hear of.
+    Outdated,
+    /// A larger one is held, and the teller must hear it: [`Table::answer`].
+    Answer,
+    /// It is the new record.
+    Changed(Change),
+    /// Its subject is no member here; only its end is remembered.
+    Buried,
+    /// It must be checked with its subject before it is believed; nothing changed.
+    Check,
+    /// It speaks of a live stranger, or of a new process, whose attributes did not come with it;
+    /// nothing changed.
+    NeedsAttributes,
+    /// It speaks of the owner of the table.
+    Own(OwnChange),
+    /// It breaks a bound; nothing changed.
+    Refused(Refusal),
+}
+
+/// How a record changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Whose.
+    pub id: MemberId,
+    /// What it means.
+    pub kind: ChangeKind,
+}
+
+/// What a change of a record means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// A stranger is a member now.
+    Joined,
+    /// Another process of the name took over.
+    Restarted,
+    /// The same process is back after it was declared dead.
+    Recovered,
+    /// A suspicion was refuted.
+    Refuted,
+    /// The owner raised its version; its status is as before.
+    Renewed,
+    /// It is suspected.
+    Suspected,
+    /// It is declared dead.
+    Failed,
+    /// It said goodbye.
+    Left,
+    /// An operator removed it.
+    Evicted,
+    /// A larger word on a member that was dead before.
+    Settled,
+}
+
+/// Which bound a claim broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The generation is beyond 2^62.
+    #[error("a generation beyond 2^62")]
+    Generation,
+    /// The generation is more than 2^42 beyond the one held.
+    #[error("a generation more than 2^42 beyond the one held")]
+    GenerationStep,
+    /// The attributes are of a later life than the claim, or of another name.
+    #[error("attributes that do not belong to the claim")]
+    Attributes,
+    /// The name differs from the one held under the same id.
+    #[error("two names with one id")]
+    NameCollision,
+    /// The table is full.
+    #[error("the table is full")]
+    Full,
+}
+
+impl Table {
+    /// Merges what was heard about one member.
+    ///
+    /// `grace` matters only for a failed or closed claim about a live member.
+    pub fn merge(&mut self, now: Time, update: &Update, grace: Grace) -> Merged {
+        let mut merged = Merged { outcome: Outcome::Known, attributes_changed: false };
+        if let Err(refusal) = self.admit(update) {
+            merged.outcome = Outcome::Refused(refusal);
+        } else if update.claim.id == self.own.id && !self.own.is_displaced() {
+            merged.outcome = self.about_me(now, update);
+        } else {
+            merged.attributes_changed = self.join_attributes(now, update);
+            merged.outcome = self.merge_claim(now, update, grace);
+            if let Some(change) = self.return_if_rival_is_dead(now, update.claim.id) {
+                merged.outcome = Outcome::Own(change);
+            }
+        }
+        merged
+    }
+
+    fn admit(&self, update: &Update) -> Result<(), Refusal> {
+        let claim = update.claim;
+        let generation = claim.life().generation;
+        if generation > MAX_GENERATION {
+            return Err(Refusal::Generation);
+        }
+        let held = self.hold(claim.id);
+        if let Some(held) = held
+            && generation > held.life().generation.saturating_add(MAX_GENERATION_STEP)
+        {
+            return Err(Refusal::GenerationStep);
+        }
+        if let Some(attributes) = &update.attributes {
+            if attributes.version.life > claim.life() || attributes.name.id() != claim.id {
+                return Err(Refusal::Attributes);
+            }
+            let recorded = self.get(claim.id);
+            if recorded.is_some_and(|record| record.attributes.name != attributes.name) {
+                return Err(Refusal::NameCollision);
+            }
+        }
+        Ok(())
+    }
+
+    fn merge_claim(&mut self, now: Time, update: &Update, grace: Grace) -> Outcome {
+        let claim = update.claim;
+        let held = self.hold(claim.id);
+        if let Some(held) = held
+            && claim.version <= held.version
+        {
+            return match claim.version == held.version {
+                true => Outcome::Known,
+                false if claim.is_live() || !held.is_live() => Outcome::Answer,
+                false => Outcome::Outdated,
+            };
+        }
+        if claim.is_live() {
+            self.adopt_live(now, update)
+        } else {
+            self.adopt_dead(now, update, grace)
+        }
+    }
+
+    fn adopt_live(&mut self, now: Time, update: &Update) -> Outcome {
+        let claim = update.claim;
+        let before = self.get(claim.id);
+        if before.is_none() && self.len() >= self.limits.records {
+            return Outcome::Refused(Refusal::Full);
+        }
+        // Attributes of another process of the name never stand in the way, however new.
+        let said = newest_attributes(before, update, |a| said_by(a, claim.life()));
+        let Some(attributes) = said else {
+            return Outcome::NeedsAttributes;
+        };
+        let kind = self.kind_of_live(before, claim);
+        self.put(now, claim, attributes, now - update.age, update.accuser);
+        Outcome::Changed(Change { id: claim.id, kind })
+    }
+
+    fn kind_of_live(&self, before: Option<&Record>, claim: Claim) -> ChangeKind {
+        let instance = claim.life().instance;
+        let Some(before) = before else {
+            let buried = self.buried(claim.id);
+            let back = buried.is_some_and(|grave| grave.life().instance == instance);
+            return if back { ChangeKind::Recovered } else { ChangeKind::Joined };
+        };
+        let same_process = before.claim.life().instance == instance;
+        match (before.claim.status(), claim.status()) {
+            (Status::Left | Status::Evicted, _) => ChangeKind::Joined,
+            (_, _) if !same_process => ChangeKind::Restarted,
+            (Status::Failed | Status::Closed, _) => ChangeKind::Recovered,
+            (_, Status::Suspect) => ChangeKind::Suspected,
+            (Status::Suspect, _) => ChangeKind::Refuted,
+            _ => ChangeKind::Renewed,
+        }
+    }
+
+    fn adopt_dead(&mut self, now: Time, update: &Update, grace: Grace) -> Outcome {
+        let claim = update.claim;
+        let Some(record) = self.get(claim.id) else {
+            if !self.rules.strangers_sink {
+                return self.adopt_dead_stranger(now, update);
+            }
+            // Of a stranger only the refutable failure keeps its incarnation.
+            self.bury(now, claim, claim.status() != Status::Failed);
+            if matches!(claim.status(), Status::Left | Status::Evicted) {
+                self.drop_address(claim.id);
+            }
+            return Outcome::Buried;
+        };
+        let checkable = matches!(claim.status(), Status::Failed | Status::Closed);
+        if record.is_live() && checkable && grace == Grace::Open {
+            return Outcome::Check;
+        }
+        let kind = match claim.status() {
+            _ if !record.is_live() => ChangeKind::Settled,
+            Status::Left => ChangeKind::Left,
+            Status::Evicted => ChangeKind::Evicted,
+            _ => ChangeKind::Failed,
+        };
+        let known = Arc::clone(&record.attributes);
+        let attributes = newest_attributes(Some(record), update, |_| true).unwrap_or(known);
+        self.put(now, claim, attributes, now - update.age, update.accuser);
+        Outcome::Changed(Change { id: claim.id, kind })
+    }
+
+    /// The planted bug: a dead stranger is written down, and so told of, like a member.
+    fn adopt_dead_stranger(&mut self, now: Time, update: &Update) -> Outcome {
+        match &update.attributes {
+            None => Outcome::NeedsAttributes,
+            Some(attributes) => {
+                let attributes = Arc::clone(attributes);
+                self.put(now, update.claim, attributes, now - update.age, update.accuser);
+                Outcome::Changed(Change { id: update.claim.id, kind: ChangeKind::Joined })
+            }
+        }
+    }
+
+    /// Takes newer attributes into a record whose claim covers their life.
+    fn join_attributes(&mut self, now: Time, update: &Update) -> bool {
+        let Some(offered) = &update.attributes else { return false };
+        let Some(record) = self.get(update.claim.id) else { return false };
+        let covered = offered.version.life <= record.claim.life();
+        // A live record keeps to the process it is about.
+        let fits = !record.is_live() || said_by(offered, record.claim.life());
+        if offered.version <= record.attributes.version || !covered || !fits {
+            return false;
+        }
+        let (claim, since, accuser) = (record.claim, record.since, record.accuser);
+        self.put(now, claim, Arc::clone(offered), since, accuser);
+        true
+    }
+}
+
+/// The newest of the attributes recorded and offered that fit.
+fn newest_attributes(
+    recorded: Option<&Record>,
+    update: &Update,
+    fits: impl Fn(&Attributes) -> bool,
+) -> Option<Arc<Attributes>> {
+    let recorded = recorded.map(|record| &record.attributes);
+    let either = recorded.into_iter().chain(&update.attributes);
+    either.filter(|a| fits(a)).max_by_key(|a| a.version).cloned()
+}
+
+/// Whether these attributes are the word of the process that lives `life`.
+fn said_by(attributes: &Attributes, life: Life) -> bool {
+    attributes.version.life.instance == life.instance && attributes.version.life <= life
+}

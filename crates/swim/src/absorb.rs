@@ -1,0 +1,140 @@
+//! What follows from a claim: the table merges it, and the rest of the engine takes note.
+
+use headcount_state::{
+    Change, ChangeKind, Grace, MemberId, Outcome, OwnChange, Record, Status, Time, Update,
+};
+
+use crate::dissemination::Lane;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::member::Member;
+
+impl Engine {
+    /// Takes in what somebody says. Answers with the member of which the speaker holds too little,
+    /// if it does: it must be told, on whatever path it spoke.
+    pub(crate) fn absorb(&mut self, now: Time, update: &Update) -> Option<MemberId> {
+        let grace = self.grace(now, update);
+        self.absorb_with(now, update, grace)
+    }
+
+    /// Takes in what this node itself concluded.
+    pub(crate) fn absorb_own(&mut self, now: Time, update: &Update) {
+        self.absorb_with(now, update, Grace::Closed);
+    }
+
+    fn absorb_with(&mut self, now: Time, update: &Update, grace: Grace) -> Option<MemberId> {
+        let id = update.claim.id;
+        let merged = self.table.merge(now, update, grace);
+        let mut behind = None;
+        match merged.outcome {
+            Outcome::Changed(change) => self.changed(now, change),
+            Outcome::Known => {
+                if update.claim.status() == Status::Suspect {
+                    self.confirm_suspicion(now, update);
+                }
+            }
+            Outcome::Answer => behind = Some(id),
+            Outcome::Check => self.open_check(now, update),
+            Outcome::Own(change) => self.own_changed(now, change),
+            Outcome::Refused(_) => self.stats.claims_refused += 1,
+            Outcome::Outdated | Outcome::Buried | Outcome::NeedsAttributes => {}
+        }
+        let renewed = matches!(merged.outcome, Outcome::Changed(_) | Outcome::Own(_));
+        if merged.attributes_changed && !renewed {
+            self.attributes_changed(now, id);
+        }
+        behind
+    }
+
+    fn changed(&mut self, now: Time, change: Change) {
+        let Change { id, kind } = change;
+        let Some(record) = self.table.get(id).cloned() else { return };
+        self.follow_live_set(&record);
+        self.follow_suspicion(now, &record);
+        let was_checked = self.follow_check(id);
+        match kind {
+            ChangeKind::Recovered => self.losses.back(now, id, true),
+            ChangeKind::Restarted | ChangeKind::Joined => self.losses.back(now, id, false),
+            ChangeKind::Failed => self.losses.lost(id),
+            ChangeKind::Left | ChangeKind::Evicted => self.losses.gone(id),
+            _ => {}
+        }
+        self.tell(now, id, lane(kind, record.claim.status()));
+        let member = self.member(id);
+        let event = member.and_then(|member| event(kind, was_checked, member));
+        self.events.extend(event);
+        if matches!(kind, ChangeKind::Joined | ChangeKind::Restarted)
+            && record.claim.status() == Status::Suspect
+        {
+            let suspected = self.member(id).map(Event::Suspected);
+            self.events.extend(suspected);
+        }
+    }
+
+    fn attributes_changed(&mut self, now: Time, id: MemberId) {
+        let Some(member) = self.member(id).filter(Member::is_live) else { return };
+        self.tell(now, id, Lane::Attributes);
+        self.events.push_back(Event::Updated(member));
+    }
+
+    /// What this node does about itself, having heard of itself.
+    pub(crate) fn own_changed(&mut self, now: Time, change: OwnChange) {
+        let own = self.table.own_id();
+        if matches!(change, OwnChange::Refuted) {
+            self.stats.refutations += 1;
+            self.local_health.worsen();
+        }
+        self.events.extend(match change {
+            OwnChange::Refuted | OwnChange::NewGeneration => None,
+            OwnChange::Displaced { by } => Some(Event::Displaced { by }),
+            OwnChange::Returned => Some(Event::Returned),
+            OwnChange::Evicted => Some(Event::Evicted),
+        });
+        self.tell(now, own, Lane::Own);
+    }
+
+    /// Keeps the candidates for gossip and probes in step with the live members.
+    fn follow_live_set(&mut self, record: &Record) {
+        let id = record.id();
+        if id == self.table.own_id() {
+            return;
+        }
+        if record.is_live() {
+            self.peers.insert(id);
+            self.probe_order.insert(id, &mut self.rng);
+        } else {
+            self.drop_peer(id);
+        }
+    }
+
+    /// `id` is no candidate any more.
+    pub(crate) fn drop_peer(&mut self, id: MemberId) {
+        self.peers.remove(id);
+        self.probe_order.remove(id);
+        self.contacts.forget(id);
+    }
+}
+
+fn lane(kind: ChangeKind, status: Status) -> Lane {
+    match (kind, status) {
+        (ChangeKind::Refuted | ChangeKind::Recovered, Status::Alive) => Lane::Own,
+        (_, Status::Left | Status::Evicted) => Lane::Own,
+        (_, Status::Failed | Status::Closed) => Lane::Failed,
+        (_, Status::Suspect) => Lane::Suspect,
+        (_, Status::Alive) => Lane::Join,
+    }
+}
+
+fn event(kind: ChangeKind, was_checked: bool, member: Member) -> Option<Event> {
+    match kind {
+        ChangeKind::Joined => Some(Event::Joined(member)),
+        ChangeKind::Restarted => Some(Event::Restarted(member)),
+        ChangeKind::Recovered => Some(Event::Recovered(member)),
+        ChangeKind::Refuted => Some(Event::Refuted(member)),
+        ChangeKind::Renewed => was_checked.then_some(Event::Refuted(member)),
+        ChangeKind::Suspected => (!was_checked).then_some(Event::Suspected(member)),
+        ChangeKind::Failed => Some(Event::Failed(member)),
+        ChangeKind::Left | ChangeKind::Evicted => Some(Event::Left(member)),
+        ChangeKind::Settled => None,
+    }
+}

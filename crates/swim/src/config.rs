@@ -1,0 +1,198 @@
+//! What can be set, the published defaults, and the checks.
+
+use std::time::Duration;
+
+use headcount_state::Limits;
+use headcount_wire::{ClusterId, DEFAULT_BUDGET, MAX_BUDGET, MIN_BUDGET};
+
+/// How members are watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detector {
+    /// SWIM with the suspicion subprotocol (Das, Gupta, Motivala, DSN 2002), direct stream
+    /// fallback included: a fixed suspicion timeout, no local health, no nacks, no buddies.
+    Swim,
+    /// SWIM with Lifeguard (Dadgar, Phillips, Currey, arXiv 1707.00788): local health stretches
+    /// the prober's own timeouts, confirmations shorten a suspicion, relays send nacks, and a
+    /// suspect is told of it by whoever pings it.
+    #[default]
+    Lifeguard,
+}
+
+impl Detector {
+    /// The detector in lower case, as shown and as written in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Detector::Swim => "swim",
+            Detector::Lifeguard => "lifeguard",
+        }
+    }
+
+    /// The detector of this name.
+    pub fn from_name(name: &str) -> Option<Detector> {
+        [Detector::Swim, Detector::Lifeguard].into_iter().find(|d| d.as_str() == name)
+    }
+}
+
+/// How one engine behaves. Every member of a cluster should use the same values; `cluster` must
+/// be the same.
+///
+/// Defaults are the ones of the Lifeguard paper's evaluation (section V) unless said otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Which cluster this node belongs to. Frames of other clusters are dropped and counted.
+    pub cluster: ClusterId,
+    /// How members are watched. Default [`Detector::Lifeguard`].
+    pub detector: Detector,
+    /// The protocol period T: one member is probed in each. 10 ms to 1 h, default 1 s.
+    pub period: Duration,
+    /// How long a direct ping may take before relays are asked. Shorter than the period;
+    /// default half of it.
+    pub probe_timeout: Duration,
+    /// How many relays are asked to ping a silent member. 0 to 16, default 3.
+    pub indirect_probes: usize,
+    /// A suspicion lasts at least `suspicion_alpha * max(1, log10 N)` periods. 1 to 100, default 5.
+    pub suspicion_alpha: f64,
+    /// A lone suspicion lasts this many times the least (`lifeguard` only). 1 to 100, default 6.
+    pub suspicion_beta: f64,
+    /// So many further accusers bring a suspicion down to the least. 0 to 16, default 3.
+    pub suspicion_confirmations: usize,
+    /// The largest local health score; timeouts stretch up to one more than it. 0 to 64, default 8.
+    pub local_health_max: u8,
+    /// How often fresh claims are gossiped. 1 ms to the period, default a fifth of the period.
+    pub gossip_interval: Duration,
+    /// To how many random non-failed peers each time. 1 to 64, default 3.
+    pub gossip_fanout: usize,
+    /// A claim is told `retransmit * ceil(log10(N + 1))` times. 1 to 64, default 4.
+    pub retransmit: u32,
+    /// How often one random peer is told the hash of the table, so that tables that differ find
+    /// each other when nothing else is going on. Default 4 periods.
+    pub exchange_interval: Duration,
+    /// How often a failed member's address, and a seed, is tried again, for ever. Default 3
+    /// periods.
+    pub reconnect_interval: Duration,
+    /// A failed claim older than this is checked with its subject before it is believed. Default
+    /// 5 periods.
+    pub check_age: Duration,
+    /// The most bytes of a datagram, without IP and UDP headers. 512 to 65,507, default 1,400.
+    pub datagram_budget: usize,
+    /// The bounds of the table.
+    pub limits: Limits,
+}
+
+/// A setting that cannot be.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{field}: {value} is out of range; use {range}")]
+pub struct ConfigError {
+    /// The setting.
+    pub field: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What it may be.
+    pub range: String,
+}
+
+impl Config {
+    /// The defaults for a cluster, with a period of 1 s.
+    pub fn new(cluster: ClusterId) -> Config {
+        Config {
+            cluster,
+            detector: Detector::default(),
+            period: Duration::ZERO,
+            probe_timeout: Duration::ZERO,
+            indirect_probes: 3,
+            suspicion_alpha: 5.0,
+            suspicion_beta: 6.0,
+            suspicion_confirmations: 3,
+            local_health_max: 8,
+            gossip_interval: Duration::ZERO,
+            gossip_fanout: 3,
+            retransmit: 4,
+            exchange_interval: Duration::ZERO,
+            reconnect_interval: Duration::ZERO,
+            check_age: Duration::ZERO,
+            datagram_budget: DEFAULT_BUDGET,
+            limits: Limits::default(),
+        }
+        .with_period(Duration::from_secs(1))
+    }
+
+    /// Sets the period, and every interval that is a multiple of it by default.
+    pub fn with_period(self, period: Duration) -> Config {
+        Config {
+            period,
+            probe_timeout: period / 2,
+            gossip_interval: period / 5,
+            exchange_interval: period * 4,
+            reconnect_interval: period * 3,
+            check_age: period * 5,
+            ..self
+        }
+    }
+
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// The first setting that is out of range.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let ms = Duration::from_millis;
+        let hour = Duration::from_secs(3600);
+        let day = hour * 24;
+        within("period", self.period, ms(10), hour)?;
+        within("probe_timeout", self.probe_timeout, ms(1), self.period)?;
+        within("gossip_interval", self.gossip_interval, ms(1), self.period)?;
+        within("exchange_interval", self.exchange_interval, self.period, day)?;
+        within("reconnect_interval", self.reconnect_interval, self.period, day)?;
+        within("check_age", self.check_age, Duration::ZERO, day)?;
+        within("limits.tombstone_ttl", self.limits.tombstone_ttl, self.period, day * 365)?;
+        within("limits.grave_ttl", self.limits.grave_ttl, self.limits.tombstone_ttl, day * 365)?;
+        within("indirect_probes", self.indirect_probes, 0, 16)?;
+        within("suspicion_alpha", self.suspicion_alpha, 1.0, 100.0)?;
+        within("suspicion_beta", self.suspicion_beta, 1.0, 100.0)?;
+        within("suspicion_confirmations", self.suspicion_confirmations, 0, 16)?;
+        within("local_health_max", self.local_health_max, 0, 64)?;
+        within("gossip_fanout", self.gossip_fanout, 1, 64)?;
+        within("retransmit", self.retransmit, 1, 64)?;
+        within("datagram_budget", self.datagram_budget, MIN_BUDGET, MAX_BUDGET)?;
+        within("limits.records", self.limits.records, 2, 1 << 24)?;
+        within("limits.graves", self.limits.graves, 1, 1 << 24)?;
+        within("limits.roster", self.limits.roster, 1, 1 << 20)?;
+        Ok(())
+    }
+}
+
+fn within<T>(field: &'static str, value: T, least: T, most: T) -> Result<(), ConfigError>
+where
+    T: PartialOrd + std::fmt::Debug,
+{
+    // Written so that a NaN is out of range.
+    if value >= least && value <= most {
+        return Ok(());
+    }
+    let range = format!("{least:?} to {most:?}");
+    Err(ConfigError { field, value: format!("{value:?}"), range })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config::new(ClusterId::of("test"))
+    }
+
+    #[test]
+    fn the_defaults_are_in_range_at_any_period() {
+        for ms in [10, 200, 1_000, 3_600_000] {
+            assert_eq!(config().with_period(Duration::from_millis(ms)).check(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_field_the_value_and_the_range() {
+        let slow = Config { probe_timeout: Duration::from_secs(2), ..config() };
+        let error = slow.check().expect_err("longer than the period").to_string();
+        assert_eq!(error, "probe_timeout: 2s is out of range; use 1ms to 1s");
+        let nan = Config { suspicion_alpha: f64::NAN, ..config() };
+        assert_eq!(nan.check().expect_err("not a number").field, "suspicion_alpha");
+    }
+}

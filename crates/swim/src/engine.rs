@@ -1,0 +1,366 @@
+//! The engine: what one node knows, and the doors in and out.
+//!
+//! ```text
+//!   receive ─┐                                        ┌─> poll_transmit   datagrams
+//!   stream_* ┼─> hear, absorb ─> table ─> events ─────┼─> poll_stream     streams to open
+//!   tick ────┤        (claims)            timers      ├─> poll_event      news
+//!   intents ─┘                                        └─> poll_timeout    when to tick
+//! ```
+//! Whoever drives it owns sockets and clocks: after every input the driver drains the outputs.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use headcount_fanout::{Peers, ProbeOrder};
+use headcount_health::{Agreement, Contact, Contacts};
+use headcount_state::{
+    Attributes, AttributesError, AttributesVersion, Life, MemberId, Name, OwnAttributes, Record,
+    Serving, Standing, Table, Tags, Time,
+};
+use headcount_wire::{DecodeError, Heartbeat, Target};
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+
+use crate::checks::Checks;
+use crate::config::{Config, ConfigError, Detector};
+use crate::departure::Departure;
+use crate::dissemination::{Dissemination, Lane};
+use crate::event::Event;
+use crate::exchange::Pace;
+use crate::local_health::LocalHealth;
+use crate::losses::Losses;
+use crate::member::Member;
+use crate::outbox::Outbox;
+use crate::probe::Probe;
+use crate::relay::Relays;
+use crate::session::{SPOKEN, Sessions};
+use crate::stats::Stats;
+use crate::suspicion::Suspicions;
+use crate::timers::{Timer, Timers};
+use crate::upkeep::Warnings;
+
+/// Who a node is when its engine starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The member's name; unique in the cluster.
+    pub name: Name,
+    /// Where others reach it, by datagram and by stream.
+    pub address: SocketAddr,
+    /// The life that begins: the generation is the Unix time in milliseconds, the instance 64
+    /// random bits.
+    pub life: Life,
+    /// Its tags.
+    pub tags: Tags,
+    /// The failure zone it runs in; may be empty.
+    pub zone: String,
+    /// Whether the application is ready.
+    pub serving: Serving,
+}
+
+/// Why an engine cannot start. The caller's mistake; nothing was started.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// A setting is out of range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The node's own attributes break a bound.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
+}
+
+/// The protocol of one node, without sockets, clock or randomness of its own.
+///
+/// The same configuration, seed and inputs give the same outputs, on any machine.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) config: Config,
+    pub(crate) table: Table,
+    pub(crate) rng: Xoshiro256PlusPlus,
+    pub(crate) timers: Timers,
+    pub(crate) peers: Peers,
+    pub(crate) probe_order: ProbeOrder,
+    pub(crate) probe: Option<Probe>,
+    pub(crate) relays: Relays,
+    pub(crate) local_health: LocalHealth,
+    pub(crate) suspicions: Suspicions,
+    pub(crate) checks: Checks,
+    pub(crate) dissemination: Dissemination,
+    pub(crate) pace: Pace,
+    pub(crate) outbox: Outbox,
+    pub(crate) sessions: Sessions,
+    pub(crate) contacts: Contacts,
+    pub(crate) losses: Losses,
+    pub(crate) departure: Option<Departure>,
+    pub(crate) seeds: Vec<Seed>,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) stats: Stats,
+    pub(crate) warnings: Warnings,
+    pub(crate) load: Option<u8>,
+    pub(crate) started: Time,
+    /// When somebody was last heard, or this node began.
+    pub(crate) last_heard: Time,
+    pub(crate) isolated: bool,
+    pub(crate) agreed: Option<bool>,
+    /// The view that this node holds, and since when.
+    pub(crate) view_id: u64,
+    pub(crate) view_changed: Time,
+    seq: u32,
+}
+
+/// A configured seed, and who answered there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seed {
+    pub(crate) address: SocketAddr,
+    pub(crate) member: Option<MemberId>,
+}
+
+impl Engine {
+    /// An engine that knows itself alone. `seed` decides all its random choices.
+    ///
+    /// # Errors
+    /// [`Error`] names the setting or attribute that is out of range.
+    pub fn new(config: Config, own: Identity, seed: u64, now: Time) -> Result<Engine, Error> {
+        config.check()?;
+        let attributes = Attributes {
+            version: AttributesVersion { life: own.life, counter: 0 },
+            name: own.name,
+            address: own.address,
+            serving: own.serving,
+            zone: own.zone,
+            tags: own.tags,
+            protocol: SPOKEN,
+        };
+        attributes.check()?;
+        let table = Table::new(attributes, config.limits, now);
+        let doubt = match config.detector {
+            Detector::Swim => 0,
+            Detector::Lifeguard => config.local_health_max,
+        };
+        let mut engine = Engine {
+            peers: Peers::new(table.own_id()),
+            probe_order: ProbeOrder::new(),
+            probe: None,
+            relays: Relays::default(),
+            local_health: LocalHealth::new(doubt),
+            suspicions: Suspicions::default(),
+            checks: Checks::default(),
+            dissemination: Dissemination::default(),
+            pace: Pace::new(config.period * 3 / 2),
+            outbox: Outbox::default(),
+            sessions: Sessions::default(),
+            contacts: Contacts::new(),
+            losses: Losses::default(),
+            departure: None,
+            seeds: Vec::new(),
+            events: VecDeque::new(),
+            stats: Stats::default(),
+            warnings: Warnings::default(),
+            load: None,
+            started: now,
+            last_heard: now,
+            isolated: false,
+            agreed: None,
+            view_id: table.summary().view_id,
+            view_changed: now,
+            seq: 0,
+            rng: Xoshiro256PlusPlus::seed_from_u64(seed),
+            timers: Timers::default(),
+            table,
+            config,
+        };
+        engine.begin(now);
+        Ok(engine)
+    }
+
+    /// Sets the first timers, at random points of their intervals, so that nodes that start
+    /// together do not stay in step.
+    fn begin(&mut self, now: Time) {
+        let intervals = [
+            (Timer::Period, self.config.period),
+            (Timer::Exchange, self.config.exchange_interval),
+            (Timer::Reconnect, self.config.reconnect_interval),
+        ];
+        for (timer, interval) in intervals {
+            let offset = interval.mul_f64(self.rng.random::<f64>());
+            self.timers.set(timer, Some(now + offset));
+        }
+    }
+
+    /// Fires every timer that is due.
+    pub fn tick(&mut self, now: Time) {
+        self.wake(now);
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::ProbeTimeout => self.probe_indirectly(now),
+                Timer::Period => self.period_over(now),
+                Timer::Relay => self.relays_due(now),
+                Timer::Suspicion => self.suspicions_due(now),
+                Timer::Check => self.checks_due(now),
+                Timer::Gossip => self.gossip_round(now),
+                Timer::Exchange => self.exchange_round(now),
+                Timer::Reconnect => self.reconnect(now),
+                Timer::Leave => self.farewell_round(now),
+                Timer::Expire => self.expire(now),
+            }
+            self.settle(now);
+        }
+    }
+
+    /// When [`Engine::tick`] is next wanted.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// The next piece of news.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The seeds: where to look for the cluster, again and again, whenever this node or a part of
+    /// the cluster may be cut off. Discovery only adds members, it never removes one.
+    pub fn set_seeds(&mut self, seeds: Vec<SocketAddr>) {
+        let own = self.table.own_attributes().address;
+        let known = |address| self.seeds.iter().find(|seed| seed.address == address);
+        let seeds = seeds.into_iter().filter(|address| *address != own);
+        self.seeds = seeds
+            .map(|address| Seed { address, member: known(address).and_then(|seed| seed.member) })
+            .collect();
+    }
+
+    /// Changes what this node says of itself.
+    ///
+    /// # Errors
+    /// [`AttributesError`] names the bound that the new value breaks; nothing is changed.
+    pub fn set_own(&mut self, now: Time, change: OwnAttributes) -> Result<(), AttributesError> {
+        self.wake(now);
+        if self.table.set_own(now, change)? && self.table.standing() == Standing::Member {
+            self.tell(now, self.table.own_id(), Lane::Attributes);
+            let updated = self.own_member().map(Event::Updated);
+            self.events.extend(updated);
+            self.settle(now);
+        }
+        Ok(())
+    }
+
+    /// Sets how loaded this node says it is, in percent; more than 100 counts as 100.
+    pub fn set_load(&mut self, percent: Option<u8>) {
+        self.load = percent.map(|load| load.min(100));
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The member table: the join of everything heard.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Whether this node is a member itself.
+    pub fn standing(&self) -> Standing {
+        self.table.standing()
+    }
+
+    /// The member `id` as it is shown.
+    pub fn member(&self, id: MemberId) -> Option<Member> {
+        self.table.get(id).map(|record| self.shown(record))
+    }
+
+    /// The record of this node's own name: itself, unless another process holds the name.
+    pub fn own_member(&self) -> Option<Member> {
+        self.member(self.table.own_id())
+    }
+
+    /// Every member as it is shown, failed and left ones included, in id order.
+    pub fn members(&self) -> impl Iterator<Item = Member> {
+        self.table.records().map(|record| self.shown(record))
+    }
+
+    /// The latest heartbeat of a member, if it was ever heard first-hand.
+    pub fn contact(&self, id: MemberId) -> Option<&Contact> {
+        self.contacts.get(id)
+    }
+
+    /// How many of the peers heard within the last ten periods hold this node's view.
+    pub fn agreement(&self, now: Time) -> Agreement {
+        let since = now - self.config.period * 10;
+        self.contacts.agreement(since, self.view_id, self.view_changed)
+    }
+
+    /// How many peers have acknowledged that this node leaves.
+    pub fn departed_acks(&self) -> usize {
+        self.departure.as_ref().map_or(0, Departure::acknowledged)
+    }
+
+    /// The local health score: 0 is healthy; timeouts stretch by one more than it.
+    pub fn local_health(&self) -> u8 {
+        self.local_health.score()
+    }
+
+    /// Whether this node knows of others but hears nobody.
+    pub fn is_isolated(&self) -> bool {
+        self.isolated
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn shown(&self, record: &Record) -> Member {
+        Member::new(record, self.checks.contains(record.id()))
+    }
+
+    /// What this node says of itself in every frame.
+    pub(crate) fn heartbeat(&mut self, now: Time) -> Heartbeat {
+        self.seq = self.seq.wrapping_add(1);
+        let summary = self.table.summary();
+        Heartbeat {
+            sender: self.own_target(),
+            seq: self.seq,
+            load: self.load,
+            uptime: now.since(self.started),
+            period: self.config.period,
+            view_id: summary.view_id,
+            sync: summary.sync,
+            dead: summary.dead,
+        }
+    }
+
+    pub(crate) fn own_target(&self) -> Target {
+        Target { id: self.table.own_id(), life: self.table.own_life() }
+    }
+
+    /// This node's own record, if it is the one that holds its name.
+    pub(crate) fn own_record(&self) -> Option<&Record> {
+        let displaced = matches!(self.table.standing(), Standing::Displaced { .. });
+        self.table.get(self.table.own_id()).filter(|_| !displaced)
+    }
+
+    /// Whether a frame meant for `target` is meant for this process.
+    pub(crate) fn is_me(&self, target: Target) -> bool {
+        let own = self.own_target();
+        target.id == own.id && target.life.instance == own.life.instance
+    }
+
+    pub(crate) fn count_refused(&mut self, error: &DecodeError) {
+        match error {
+            DecodeError::ForeignCluster(_) => self.stats.foreign_rejected += 1,
+            _ => self.stats.malformed_rejected += 1,
+        }
+    }
+
+    /// Brings timers and the view's age in line with what an input changed.
+    pub(crate) fn settle(&mut self, now: Time) {
+        let view_id = self.table.summary().view_id;
+        if view_id != self.view_id {
+            self.view_id = view_id;
+            self.view_changed = now;
+        }
+        self.timers.set(Timer::Suspicion, self.suspicions.next_deadline());
+        self.timers.set(Timer::Check, self.checks.next_due());
+        self.timers.set(Timer::Relay, self.relays.next_due());
+        self.timers.set(Timer::Expire, self.table.next_expiry());
+    }
+}

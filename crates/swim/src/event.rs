@@ -1,0 +1,107 @@
+//! What the engine tells its driver.
+
+use std::net::SocketAddr;
+
+use headcount_state::{Instance, MemberId};
+use headcount_wire::RefuseCode;
+
+use crate::member::Member;
+
+/// Something that people who watch the cluster want to know, in the order in which it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A stranger is a member now.
+    Joined(Member),
+    /// A member changed its address, tags, zone or serving state.
+    Updated(Member),
+    /// A member is suspected; it may still refute.
+    Suspected(Member),
+    /// A suspected member is alive after all.
+    Refuted(Member),
+    /// A member is declared dead.
+    Failed(Member),
+    /// A member that was declared dead is back: the same process.
+    Recovered(Member),
+    /// Another process took over the name of a member.
+    Restarted(Member),
+    /// A member said goodbye.
+    Left(Member),
+    /// A dead member's record was dropped; it is no longer shown.
+    Forgotten(MemberId),
+    /// This node hears nobody, though it knows of others.
+    Isolated,
+    /// This node was isolated and hears somebody again.
+    Reconnected,
+    /// Members that were lost are back, the same processes: a cut is over.
+    Healed {
+        /// How many came back.
+        returned: usize,
+        /// How many of those lost are still missing.
+        missing: usize,
+    },
+    /// Every peer heard lately holds the same view as this node.
+    Agreed {
+        /// How many peers that is.
+        heard: usize,
+    },
+    /// Some peer heard lately holds another view.
+    Diverged {
+        /// How many peers hold the same view.
+        agree: usize,
+        /// Of how many heard lately.
+        heard: usize,
+    },
+    /// Another live process has this node's name, and won it; this node is no member until that
+    /// one is dead.
+    Displaced {
+        /// The process that won.
+        by: Instance,
+    },
+    /// This node is a member again, after it was displaced or evicted.
+    Returned,
+    /// An operator removed this node; it stays out until the eviction expires.
+    Evicted,
+    /// How a join through one seed went.
+    Seed {
+        /// The seed.
+        address: SocketAddr,
+        /// The members it told of, or why it did not.
+        result: Result<usize, SeedError>,
+    },
+    /// Enough peers know that this node left.
+    Departed {
+        /// How many acknowledged.
+        acknowledged: usize,
+    },
+    /// A bounded part is 70 % full, told once until it falls below half.
+    NearlyFull {
+        /// Which part.
+        what: &'static str,
+        /// How full it is.
+        len: usize,
+        /// Its bound.
+        bound: usize,
+    },
+}
+
+/// Why a seed did not let this node in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SeedError {
+    /// Nothing listens there.
+    #[error("nothing listens there; check the address, or start the seed")]
+    Refused,
+    /// No answer in time, or the connection broke.
+    #[error("no answer: {0}")]
+    Unreachable(String),
+    /// It refused, and said why.
+    #[error("refused ({code:?}): {detail}")]
+    Rejected {
+        /// The kind of reason.
+        code: RefuseCode,
+        /// The reason in words.
+        detail: String,
+    },
+    /// What answered is not a node of this cluster.
+    #[error("what answers there is not a node of this cluster: {0}")]
+    Foreign(String),
+}

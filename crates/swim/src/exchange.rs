@@ -1,0 +1,112 @@
+//! When this node begins a table exchange, and how far a partial one has come.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use headcount_state::{MemberId, Time};
+
+/// Peers whose streams failed lately are remembered up to this many.
+const UNREACHABLE_MAX: usize = 1_024;
+
+/// The pace of this node's own exchanges.
+///
+/// Tables that differ for a moment are repaired by dissemination, which is cheaper; so an
+/// exchange begins only when heartbeats have named other tables for a while, and not again until
+/// as much time has passed.
+#[derive(Clone, Debug)]
+pub(crate) struct Pace {
+    settle: Duration,
+    differs_since: Option<Time>,
+    /// Peers to which no stream could be opened: their exchanges go by datagrams until then.
+    no_stream_until: BTreeMap<MemberId, Time>,
+    /// Where the next partial table goes on: before this position of the newest-first order.
+    cursor: u64,
+}
+
+impl Pace {
+    /// Begins an exchange after tables have differed for `settle`.
+    pub(crate) fn new(settle: Duration) -> Pace {
+        Pace { settle, differs_since: None, no_stream_until: BTreeMap::new(), cursor: u64::MAX }
+    }
+
+    /// A peer named the same table.
+    pub(crate) fn equal(&mut self) {
+        self.differs_since = None;
+    }
+
+    /// A peer named another table; true when an exchange with it should begin now.
+    pub(crate) fn differs(&mut self, now: Time) -> bool {
+        let since = *self.differs_since.get_or_insert(now);
+        let due = since + self.settle <= now;
+        if due {
+            self.differs_since = Some(now);
+        }
+        due
+    }
+
+    /// No stream could be opened to `peer`.
+    pub(crate) fn stream_failed(&mut self, now: Time, peer: MemberId, pause: Duration) {
+        if self.no_stream_until.len() >= UNREACHABLE_MAX {
+            self.no_stream_until.retain(|_, until| *until > now);
+        }
+        if self.no_stream_until.len() < UNREACHABLE_MAX {
+            self.no_stream_until.insert(peer, now + pause);
+        }
+    }
+
+    /// Whether a stream to `peer` is worth trying.
+    pub(crate) fn may_stream(&mut self, now: Time, peer: MemberId) -> bool {
+        match self.no_stream_until.get(&peer) {
+            Some(until) if *until > now => false,
+            Some(_) => {
+                self.no_stream_until.remove(&peer);
+                true
+            }
+            None => true,
+        }
+    }
+
+    pub(crate) fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// The last partial table ended before `cursor`; `None`: it reached the end.
+    pub(crate) fn advance(&mut self, cursor: Option<u64>) {
+        self.cursor = cursor.unwrap_or(u64::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exchange_begins_when_tables_have_differed_for_a_while_and_not_twice_at_once() {
+        let mut pace = Pace::new(Duration::from_millis(1_500));
+        let at = Time::from_millis;
+        assert!(!pace.differs(at(0)));
+        assert!(!pace.differs(at(1_499)));
+        assert!(pace.differs(at(1_500)));
+        assert!(!pace.differs(at(1_501)));
+        assert!(pace.differs(at(3_000)));
+    }
+
+    #[test]
+    fn word_of_an_equal_table_starts_the_wait_anew() {
+        let mut pace = Pace::new(Duration::from_millis(1_500));
+        let at = Time::from_millis;
+        pace.differs(at(0));
+        pace.equal();
+        assert!(!pace.differs(at(2_000)));
+    }
+
+    #[test]
+    fn streams_are_tried_again_after_the_pause() {
+        let mut pace = Pace::new(Duration::ZERO);
+        let peer = MemberId::of("peer");
+        assert!(pace.may_stream(Time::ZERO, peer));
+        pace.stream_failed(Time::ZERO, peer, Duration::from_secs(5));
+        assert!(!pace.may_stream(Time::from_millis(4_999), peer));
+        assert!(pace.may_stream(Time::from_millis(5_000), peer));
+    }
+}

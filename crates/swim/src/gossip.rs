@@ -1,0 +1,110 @@
+//! Gossip rounds: fresh claims to random peers, and tables that differ become their join.
+//!
+//! ```text
+//!   fresh claims     every gossip interval to `fanout` random non-failed peers, while there are any
+//!   nothing new      every exchange interval the hash of the table to one random peer
+//!   hashes differ    for a while: a table exchange
+//!                      the table fits one datagram ── gossip(table) ──> <── gossip(table) ──
+//!                      it does not                 ── whole tables over a stream, both ways ──
+//!                      no stream can be opened     ── the newest part, then the next part, .. ──
+//! ```
+
+use std::net::SocketAddr;
+
+use headcount_state::{MemberId, Standing, Time};
+use headcount_wire::{Body, Heartbeat, TablePart};
+use rand::RngExt;
+
+use crate::engine::Engine;
+use crate::outbox::Outgoing;
+use crate::timers::Timer;
+
+/// A record with a name and no tags takes at least so many bytes; a table of more than this many
+/// records per budget cannot fit a datagram.
+const RECORD_BYTES_MIN: usize = 48;
+
+/// A first telling waits this share of the gossip interval for others to go with.
+const BATCHING_SHARE: u32 = 5;
+
+const NEWS: Body = Body::Gossip { table: None };
+
+impl Engine {
+    /// Lets a gossip round come soon.
+    pub(crate) fn schedule_gossip(&mut self, now: Time) {
+        if self.timers.get(Timer::Gossip).is_none() {
+            let soon = now + self.config.gossip_interval / BATCHING_SHARE;
+            self.timers.set(Timer::Gossip, Some(soon));
+        }
+    }
+
+    /// Tells fresh claims to random peers.
+    pub(crate) fn gossip_round(&mut self, now: Time) {
+        if self.dissemination.is_empty() {
+            return;
+        }
+        let mut targets = Vec::with_capacity(self.config.gossip_fanout);
+        self.peers.gossip_targets(&mut self.rng, self.config.gossip_fanout, &mut targets);
+        for id in targets {
+            if let Some((_, address)) = self.aim_at(id) {
+                self.send(Outgoing::new(address, Some(id), NEWS));
+            }
+        }
+        self.timers.set(Timer::Gossip, Some(now + self.config.gossip_interval));
+    }
+
+    /// Tells one random peer the hash of the table, so that differences are found in calm too.
+    pub(crate) fn exchange_round(&mut self, now: Time) {
+        let partner = self.peers.exchange_partner(&mut self.rng);
+        if let Some((id, (_, address))) = partner.and_then(|id| Some((id, self.aim_at(id)?))) {
+            match self.table.standing() {
+                Standing::Member => self.send(Outgoing::new(address, Some(id), NEWS)),
+                // Who is no member keeps informed without a word that others could take for one.
+                Standing::Displaced { .. } | Standing::Evicted => self.call_exchange(id, address),
+                Standing::Left => {}
+            }
+        }
+        let jitter = 0.75 + 0.5 * self.rng.random::<f64>();
+        let interval = self.config.exchange_interval.mul_f64(jitter);
+        self.timers.set(Timer::Exchange, Some(now + interval));
+    }
+
+    /// Compares tables with the sender of a heartbeat, and begins an exchange if they have
+    /// differed for a while.
+    pub(crate) fn compare(&mut self, now: Time, heartbeat: &Heartbeat, from: SocketAddr) {
+        if heartbeat.sync == self.table.summary().sync {
+            self.pace.equal();
+        } else if self.takes_part() && self.pace.differs(now) {
+            self.offer_table(now, heartbeat.sender.id, from, true);
+        }
+    }
+
+    /// The peer sent its table, or a part of it, and wants ours.
+    pub(crate) fn answer_table(
+        &mut self,
+        now: Time,
+        part: TablePart,
+        peer: MemberId,
+        to: SocketAddr,
+    ) {
+        if part.reply && self.takes_part() {
+            self.offer_table(now, peer, to, false);
+        }
+    }
+
+    /// Tells of these members, or tells the recipient how it is held.
+    pub(crate) fn send_news(&mut self, to: SocketAddr, peer: MemberId, front: Vec<MemberId>) {
+        self.send(Outgoing::new(to, Some(peer), NEWS).telling(front));
+    }
+
+    /// Sends the table in a datagram if it may fit, else over a stream, else in part.
+    fn offer_table(&mut self, now: Time, peer: MemberId, to: SocketAddr, reply: bool) {
+        let may_fit = self.table.len() * RECORD_BYTES_MIN <= self.config.datagram_budget;
+        if !may_fit && self.pace.may_stream(now, peer) {
+            self.call_exchange(peer, to);
+            return;
+        }
+        self.stats.exchanges_datagram += 1;
+        let table = Some(TablePart { complete: false, reply });
+        self.send(Outgoing::new(to, Some(peer), Body::Gossip { table }));
+    }
+}

@@ -1,0 +1,158 @@
+//! The probe: one member is pinged in each protocol period (SWIM, section 3.1).
+//!
+//! ```text
+//!   period begins ── ping ──> ack in time ─────────────────────────> alive
+//!                       │
+//!                  probe timeout ── ping-req to k relays, stream ping
+//!                       │               └─> ack, relayed or by stream ──> alive
+//!   period ends ────────┴───────────────────────────────────────────> suspect
+//! ```
+//! Both times stretch with the local health score (Lifeguard, section IV.A).
+
+use std::net::SocketAddr;
+
+use headcount_state::{MemberId, Record, Status, Time, Update};
+use headcount_wire::{Body, Target};
+use rand::RngExt;
+
+use crate::config::Detector;
+use crate::engine::Engine;
+use crate::outbox::Outgoing;
+use crate::timers::Timer;
+
+/// The probe of the current period.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probe {
+    pub(crate) target: Target,
+    pub(crate) address: SocketAddr,
+    pub(crate) nonce: u32,
+    /// Relays that were asked, and will say so if the target stays silent.
+    relays: usize,
+    nacks: usize,
+}
+
+impl Engine {
+    /// A protocol period is over: judges its probe, then begins the next.
+    pub(crate) fn period_over(&mut self, now: Time) {
+        if let Some(probe) = self.probe.take() {
+            self.probe_failed(now, probe);
+        }
+        self.look_around(now);
+        self.begin_probe(now);
+        let period = self.local_health.stretch(self.config.period);
+        self.timers.set(Timer::Period, Some(now + period));
+    }
+
+    fn begin_probe(&mut self, now: Time) {
+        self.timers.set(Timer::ProbeTimeout, None);
+        if !self.takes_part() {
+            return;
+        }
+        let Some(id) = self.probe_order.next(&mut self.rng) else { return };
+        let Some((target, address)) = self.table.get(id).map(aim) else { return };
+        let nonce = self.rng.random();
+        self.probe = Some(Probe { target, address, nonce, relays: 0, nacks: 0 });
+        self.stats.probes += 1;
+        let ping = Body::Ping { nonce, target: Some(target) };
+        self.send(Outgoing::new(address, Some(id), ping));
+        let timeout = self.local_health.stretch(self.config.probe_timeout);
+        self.timers.set(Timer::ProbeTimeout, Some(now + timeout));
+    }
+
+    /// The direct ping has had its time.
+    pub(crate) fn probe_indirectly(&mut self, _now: Time) {
+        let Some(probe) = self.probe else { return };
+        self.stats.probes_indirect += 1;
+        let asked = self.ask_relays(probe.nonce, probe.target, probe.address, |config| {
+            (config.indirect_probes, config.detector == Detector::Lifeguard)
+        });
+        self.probe = Some(Probe { relays: asked, ..probe });
+        self.call_probe(probe.nonce, probe.target, probe.address);
+    }
+
+    /// Asks random relays to ping `target`; answers how many were asked. `how` says how many, and
+    /// whether they send nacks.
+    pub(crate) fn ask_relays(
+        &mut self,
+        nonce: u32,
+        target: Target,
+        address: SocketAddr,
+        how: impl FnOnce(&crate::Config) -> (usize, bool),
+    ) -> usize {
+        let (count, want_nack) = how(&self.config);
+        let mut relays = Vec::with_capacity(count);
+        self.peers.relays(&mut self.rng, target.id, count, &mut relays);
+        for relay in &relays {
+            if let Some((_, relay_address)) = self.table.get(*relay).map(aim) {
+                let body = Body::PingReq { nonce, target, address, want_nack };
+                self.send(Outgoing::new(relay_address, Some(*relay), body));
+            }
+        }
+        relays.len()
+    }
+
+    /// Somebody answered a ping of this node for `target`.
+    pub(crate) fn probe_answered(&mut self, now: Time, nonce: u32, target: Target, not_me: bool) {
+        if self.probe.is_none_or(|probe| probe.nonce != nonce || probe.target.id != target.id) {
+            return;
+        }
+        self.probe = None;
+        self.timers.set(Timer::ProbeTimeout, None);
+        self.local_health.improve();
+        if not_me {
+            self.life_is_over(now, target);
+        }
+    }
+
+    /// A relay answered that the target stays silent: the relay at least hears this node.
+    pub(crate) fn probe_nacked(&mut self, nonce: u32) {
+        if let Some(probe) = self.probe.as_mut().filter(|probe| probe.nonce == nonce) {
+            probe.nacks += 1;
+        }
+    }
+
+    fn probe_failed(&mut self, now: Time, probe: Probe) {
+        self.stats.probes_failed += 1;
+        // Relays that are silent too make the fault likely to be here. With all of them heard,
+        // the failed probe says nothing against this node (so does memberlist count).
+        let missing = probe.relays.saturating_sub(probe.nacks);
+        let doubts = if probe.relays == 0 { 1 } else { missing };
+        for _ in 0..doubts {
+            self.local_health.worsen();
+        }
+        self.accuse(now, probe.target, Status::Suspect);
+    }
+
+    /// Another process answers where `target` should live: that life is over.
+    pub(crate) fn life_is_over(&mut self, now: Time, target: Target) {
+        self.accuse(now, target, Status::Failed);
+    }
+
+    /// Says of the life `target` that it is suspect or failed, if it is the one held and live.
+    fn accuse(&mut self, now: Time, target: Target, status: Status) {
+        let Some(record) = self.table.get(target.id) else { return };
+        if !record.is_live() || record.claim.life() != target.life {
+            return;
+        }
+        let claim = record.claim.with_status(status);
+        let accuser = Some(self.table.own_id());
+        self.stats.failures_declared += u64::from(status == Status::Failed);
+        self.absorb_own(now, &Update { accuser, ..Update::claim(claim) });
+    }
+
+    /// Whether this node probes and gossips at all: not while another process holds its name, it
+    /// was evicted, or it is leaving.
+    pub(crate) fn takes_part(&self) -> bool {
+        self.table.standing() == headcount_state::Standing::Member
+    }
+
+    /// Where and who a member is.
+    pub(crate) fn aim_at(&self, id: MemberId) -> Option<(Target, SocketAddr)> {
+        self.table.get(id).map(aim)
+    }
+}
+
+fn aim(record: &Record) -> (Target, SocketAddr) {
+    let target = Target { id: record.id(), life: record.claim.life() };
+    (target, record.attributes.address)
+}

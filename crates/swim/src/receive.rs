@@ -1,0 +1,106 @@
+//! A datagram arrives.
+
+use std::net::SocketAddr;
+
+use headcount_state::{MemberId, Status, Time};
+use headcount_wire::{Body, Datagram, Heartbeat, Target, decode_datagram};
+
+use crate::engine::Engine;
+use crate::outbox::Outgoing;
+use crate::relay::Asker;
+
+impl Engine {
+    /// Takes in the bytes of one datagram. Junk and other clusters' frames are counted and
+    /// dropped; they are never an error.
+    pub fn receive(&mut self, now: Time, from: SocketAddr, bytes: &[u8]) {
+        self.wake(now);
+        self.stats.datagrams_received += 1;
+        self.stats.bytes_received += bytes.len() as u64;
+        match decode_datagram(self.config.cluster, bytes) {
+            Ok(datagram) => self.receive_datagram(now, from, &datagram),
+            Err(error) => self.count_refused(&error),
+        }
+        self.settle(now);
+    }
+
+    fn receive_datagram(&mut self, now: Time, from: SocketAddr, datagram: &Datagram) {
+        let Datagram { heartbeat, body, updates } = datagram;
+        if self.is_me(heartbeat.sender) {
+            return;
+        }
+        self.hear(now, heartbeat);
+        self.seen_at(from, heartbeat.sender.id);
+        let mut behind: Vec<MemberId> =
+            updates.iter().filter_map(|u| self.absorb(now, u)).collect();
+        behind.dedup();
+        self.compare(now, heartbeat, from);
+        let sender = heartbeat.sender.id;
+        match *body {
+            Body::Ping { nonce, target } => {
+                return self.answer_ping(from, sender, nonce, target, behind);
+            }
+            Body::Ack { nonce, responder, not_me } => {
+                let direct = responder.is_none();
+                let responder = responder.unwrap_or(heartbeat.sender);
+                self.receive_ack(now, from, nonce, responder, direct, not_me);
+            }
+            Body::PingReq { nonce, target, want_nack, address: _ } => {
+                let asker = Asker { id: sender, address: from, nonce };
+                self.relay_ping(now, asker, target, want_nack);
+            }
+            Body::Nack { nonce } => self.probe_nacked(nonce),
+            Body::Gossip { table: Some(part) } => self.answer_table(now, part, sender, from),
+            Body::Gossip { table: None } => {}
+        }
+        if !behind.is_empty() || self.must_hear_of_its_end(heartbeat) {
+            self.send_news(from, sender, behind);
+        }
+    }
+
+    fn answer_ping(
+        &mut self,
+        from: SocketAddr,
+        sender: MemberId,
+        nonce: u32,
+        target: Option<Target>,
+        mut front: Vec<MemberId>,
+    ) {
+        let own = self.own_target();
+        let not_me = target.is_some_and(|target| !self.is_me(target));
+        // A stranger, and who means another life, lack this node's own word.
+        if target != Some(own) && self.own_record().is_some() && !front.contains(&own.id) {
+            front.push(own.id);
+        }
+        let body = Body::Ack { nonce, responder: None, not_me };
+        self.send(Outgoing::new(from, Some(sender), body).telling(front));
+    }
+
+    fn receive_ack(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        nonce: u32,
+        responder: Target,
+        direct: bool,
+        not_me: bool,
+    ) {
+        self.relay_ack(nonce, responder, not_me);
+        if direct {
+            self.departure_acked(responder.id, nonce);
+        }
+        let Some(probe) = self.probe.filter(|probe| probe.nonce == nonce) else { return };
+        let elsewhere = not_me && direct && from == probe.address;
+        if elsewhere || (!not_me && responder.id == probe.target.id) {
+            self.probe_answered(now, nonce, probe.target, not_me);
+        }
+    }
+
+    /// Whether the sender speaks, though it is held as dead in the very life that speaks. A
+    /// goodbye stays a goodbye.
+    fn must_hear_of_its_end(&self, heartbeat: &Heartbeat) -> bool {
+        let Target { id, life } = heartbeat.sender;
+        self.table.hold(id).is_some_and(|held| {
+            !held.is_live() && held.status() != Status::Left && life <= held.life()
+        })
+    }
+}

@@ -1,0 +1,377 @@
+//! Streams: joins, whole-table exchanges and direct probes, one session each.
+//!
+//! ```text
+//!   caller   hello, chunk.. chunk(last)                    [answers(last)] close
+//!   server                              hello, chunk.. chunk(last)
+//!   caller   ping                           caller   hello
+//!   server         ack close                server         refuse close
+//! ```
+//! A session holds a cursor, not a copy of the table, so its memory does not grow with it; each
+//! chunk is written when the driver is ready to send it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+
+use headcount_state::{MemberId, ProtocolRange, Time};
+use headcount_wire::{
+    ChunkBuilder, Frame, Hello, PROTOCOL, Purpose, Refuse, RefuseCode, StreamFrame, Target,
+    decode_frame, encode_frame,
+};
+
+use crate::engine::Engine;
+use crate::event::{Event, SeedError};
+use crate::transport::{StreamEnd, StreamId, StreamOpen, StreamStep};
+
+/// The most streams that may be open at once, accepted and opened together.
+pub(crate) const STREAMS_MAX: usize = 256;
+
+/// A chunk stays well below the largest frame, so that a slow peer gets on.
+const CHUNK_BYTES: usize = 32 * 1024;
+
+/// The sessions that are open.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sessions {
+    open: BTreeMap<StreamId, Session>,
+    wanted: VecDeque<StreamOpen>,
+    next: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Session {
+    role: Role,
+    address: SocketAddr,
+    said_hello: bool,
+    /// How much of the table has been sent.
+    sent: Sent,
+    /// The peer's table is here as a whole.
+    received: bool,
+    /// Members of which the peer holds too little.
+    answers: BTreeSet<MemberId>,
+    /// A last frame to send before closing.
+    parting: Option<Frame>,
+    closing: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Join,
+    Exchange { peer: MemberId },
+    Probe { nonce: u32, target: Target },
+    Serve,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    UpTo(Option<MemberId>),
+    All,
+}
+
+impl Session {
+    fn new(role: Role, address: SocketAddr) -> Session {
+        Session {
+            role,
+            address,
+            said_hello: false,
+            sent: Sent::UpTo(None),
+            received: false,
+            answers: BTreeSet::new(),
+            parting: None,
+            closing: false,
+        }
+    }
+
+    fn part_with(&mut self, frame: Option<Frame>) {
+        self.parting = frame;
+        self.closing = true;
+    }
+}
+
+impl Sessions {
+    fn insert(&mut self, session: Session) -> Option<StreamId> {
+        if self.open.len() >= STREAMS_MAX {
+            return None;
+        }
+        let id = StreamId(self.next);
+        self.next += 1;
+        self.open.insert(id, session);
+        Some(id)
+    }
+
+    fn call(&mut self, role: Role, to: SocketAddr) -> bool {
+        let id = self.insert(Session::new(role, to));
+        self.wanted.extend(id.map(|id| StreamOpen { id, to }));
+        id.is_some()
+    }
+
+    /// Ends every session; the driver hears it at its next step.
+    pub(crate) fn clear(&mut self) {
+        self.open.clear();
+        self.wanted.clear();
+    }
+}
+
+impl Engine {
+    /// A stream that the driver is to open.
+    pub fn poll_stream(&mut self) -> Option<StreamOpen> {
+        self.sessions.wanted.pop_front()
+    }
+
+    /// Somebody opened a stream to this node. `None`: too many are open; drop the connection.
+    pub fn stream_accepted(&mut self, _now: Time, from: SocketAddr) -> Option<StreamId> {
+        let id = self.sessions.insert(Session::new(Role::Serve, from));
+        self.stats.streams_refused += u64::from(id.is_none());
+        id
+    }
+
+    /// What to do next with an open stream.
+    pub fn stream_next(&mut self, now: Time, id: StreamId) -> StreamStep {
+        let step = self.session_step(now, id);
+        match &step {
+            StreamStep::Send(bytes) => self.stats.stream_bytes_sent += bytes.len() as u64,
+            StreamStep::Receive => {}
+            StreamStep::Close => self.session_over(now, id, None),
+        }
+        step
+    }
+
+    /// A frame has arrived on a stream, without the length before it.
+    pub fn stream_frame(&mut self, now: Time, id: StreamId, frame: &[u8]) {
+        self.wake(now);
+        self.stats.stream_bytes_received += frame.len() as u64;
+        if !self.sessions.open.contains_key(&id) {
+            return;
+        }
+        match decode_frame(self.config.cluster, frame) {
+            Ok(frame) => self.session_frame(now, id, frame),
+            Err(error) => {
+                self.count_refused(&error);
+                self.session_over(now, id, Some(SeedError::Foreign(error.to_string())));
+            }
+        }
+        self.settle(now);
+    }
+
+    /// A stream ended, or could not be opened, before the engine closed it.
+    pub fn stream_closed(&mut self, now: Time, id: StreamId, end: StreamEnd) {
+        let error = match end {
+            StreamEnd::Refused => SeedError::Refused,
+            StreamEnd::Finished => SeedError::Unreachable("the stream ended too early".to_owned()),
+            StreamEnd::Failed(reason) => SeedError::Unreachable(reason),
+        };
+        self.session_over(now, id, Some(error));
+    }
+
+    /// Tries once to join through `seed`; [`Event::Seed`] tells how it went.
+    pub fn join(&mut self, now: Time, seed: SocketAddr) {
+        self.wake(now);
+        if !self.sessions.call(Role::Join, seed) {
+            let result = Err(SeedError::Unreachable("too many streams are open".to_owned()));
+            self.events.push_back(Event::Seed { address: seed, result });
+        }
+    }
+
+    /// Opens a whole-table exchange with a peer.
+    pub(crate) fn call_exchange(&mut self, peer: MemberId, address: SocketAddr) {
+        if self.sessions.call(Role::Exchange { peer }, address) {
+            self.stats.exchanges_stream += 1;
+        }
+    }
+
+    /// Opens a direct probe, where datagrams may be lost.
+    pub(crate) fn call_probe(&mut self, nonce: u32, target: Target, address: SocketAddr) {
+        self.sessions.call(Role::Probe { nonce, target }, address);
+    }
+
+    fn session_step(&mut self, now: Time, id: StreamId) -> StreamStep {
+        let Some(session) = self.sessions.open.get_mut(&id) else { return StreamStep::Close };
+        if let Some(frame) = session.parting.take() {
+            return self.send_frame(now, frame);
+        }
+        if session.closing {
+            return StreamStep::Close;
+        }
+        let (said_hello, serving) = (session.said_hello, session.role == Role::Serve);
+        session.said_hello = !serving || session.received;
+        let purpose = match session.role {
+            Role::Probe { nonce, target } if !said_hello => {
+                return self.send_frame(now, Frame::Ping { nonce, target });
+            }
+            Role::Probe { .. } => return StreamStep::Receive,
+            Role::Serve if !session.received => return StreamStep::Receive,
+            Role::Join => Purpose::Join,
+            Role::Exchange { .. } | Role::Serve => Purpose::Exchange,
+        };
+        if !said_hello {
+            let hello = self.hello(now, purpose);
+            return self.send_frame(now, Frame::Hello(hello));
+        }
+        match (session.sent, session.received) {
+            (Sent::UpTo(cursor), _) => self.send_chunk(now, id, cursor),
+            (Sent::All, false) => StreamStep::Receive,
+            (Sent::All, true) if serving => StreamStep::Receive,
+            (Sent::All, true) if session.answers.is_empty() => StreamStep::Close,
+            (Sent::All, true) => self.send_answers(now, id),
+        }
+    }
+
+    fn send_frame(&mut self, now: Time, frame: Frame) -> StreamStep {
+        let heartbeat = self.heartbeat(now);
+        StreamStep::Send(encode_frame(self.config.cluster, &StreamFrame { heartbeat, frame }))
+    }
+
+    fn hello(&self, now: Time, purpose: Purpose) -> Hello {
+        let own = self.own_record().map(|record| record.update(now));
+        Hello { purpose, protocol: self.protocol(), own }
+    }
+
+    fn protocol(&self) -> ProtocolRange {
+        self.table.own_attributes().protocol
+    }
+
+    fn send_chunk(&mut self, now: Time, id: StreamId, cursor: Option<MemberId>) -> StreamStep {
+        let heartbeat = self.heartbeat(now);
+        let mut chunk = ChunkBuilder::new(self.config.cluster, CHUNK_BYTES, &heartbeat);
+        let Some(session) = self.sessions.open.get_mut(&id) else { return StreamStep::Close };
+        // A server answers first, so that its caller hears of refused claims in any case.
+        let waiting =
+            pack_answers(&mut chunk, &mut session.answers, |id| self.table.answer(id, now));
+        let mut sent = if waiting { Sent::UpTo(cursor) } else { Sent::All };
+        if !waiting {
+            let mut reached = cursor;
+            for record in self.table.records_after(cursor) {
+                if !chunk.push(&record.update(now)) {
+                    sent = Sent::UpTo(reached);
+                    break;
+                }
+                reached = Some(record.id());
+            }
+        }
+        session.sent = sent;
+        StreamStep::Send(chunk.finish(sent == Sent::All))
+    }
+
+    fn send_answers(&mut self, now: Time, id: StreamId) -> StreamStep {
+        let heartbeat = self.heartbeat(now);
+        let mut chunk = ChunkBuilder::new(self.config.cluster, CHUNK_BYTES, &heartbeat);
+        let Some(session) = self.sessions.open.get_mut(&id) else { return StreamStep::Close };
+        self.stats.answers_sent += session.answers.len() as u64;
+        let waiting =
+            pack_answers(&mut chunk, &mut session.answers, |id| self.table.answer(id, now));
+        StreamStep::Send(chunk.finish(!waiting))
+    }
+
+    fn session_frame(&mut self, now: Time, id: StreamId, frame: StreamFrame) {
+        let StreamFrame { heartbeat, frame } = frame;
+        self.hear(now, &heartbeat);
+        let Some(session) = self.sessions.open.get_mut(&id) else { return };
+        let (role, address) = (session.role, session.address);
+        self.seen_at(address, heartbeat.sender.id);
+        match (role, frame) {
+            (Role::Serve, Frame::Hello(hello)) => self.serve_hello(now, id, &hello),
+            (Role::Serve, Frame::Ping { nonce, target }) => {
+                let not_me = !self.is_me(target);
+                let session = self.sessions.open.get_mut(&id);
+                session.into_iter().for_each(|s| s.part_with(Some(Frame::Ack { nonce, not_me })));
+            }
+            (Role::Probe { nonce, target }, Frame::Ack { nonce: echo, not_me })
+                if echo == nonce =>
+            {
+                self.session_over(now, id, None);
+                self.probe_answered(now, nonce, target, not_me);
+            }
+            (Role::Join | Role::Exchange { .. }, Frame::Hello(hello)) => {
+                if let Some(own) = &hello.own {
+                    self.absorb_on_stream(now, id, own);
+                }
+            }
+            (Role::Join | Role::Exchange { .. }, Frame::Refuse(Refuse { code, detail })) => {
+                self.session_over(now, id, Some(SeedError::Rejected { code, detail }));
+            }
+            (Role::Probe { .. }, _) => self.session_over(now, id, None),
+            (_, Frame::Chunk { updates, last }) => {
+                for update in &updates {
+                    self.absorb_on_stream(now, id, update);
+                }
+                if let Some(session) = self.sessions.open.get_mut(&id)
+                    && last
+                {
+                    // The second end of a caller's words is the end of the stream.
+                    session.closing |= session.received && session.role == Role::Serve;
+                    session.received = true;
+                }
+            }
+            _ => {
+                let reason = "a frame out of turn".to_owned();
+                self.session_over(now, id, Some(SeedError::Foreign(reason)));
+            }
+        }
+    }
+
+    fn serve_hello(&mut self, now: Time, id: StreamId, hello: &Hello) {
+        let refusal = if hello.protocol.common(self.protocol()).is_none() {
+            let (theirs, ours) = (hello.protocol, self.protocol());
+            let detail = format!("protocol versions {theirs} and {ours} have none in common");
+            Some(Refuse { code: RefuseCode::Protocol, detail })
+        } else if self.departure.is_some() {
+            let detail = "this node is leaving; join through another".to_owned();
+            Some(Refuse { code: RefuseCode::Leaving, detail })
+        } else {
+            None
+        };
+        match (refusal, self.sessions.open.get_mut(&id)) {
+            (Some(refusal), Some(session)) => session.part_with(Some(Frame::Refuse(refusal))),
+            (None, Some(_)) => {
+                if let Some(own) = &hello.own {
+                    self.absorb_on_stream(now, id, own);
+                }
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn absorb_on_stream(&mut self, now: Time, id: StreamId, update: &headcount_state::Update) {
+        let behind = self.absorb(now, update);
+        if let Some(session) = self.sessions.open.get_mut(&id) {
+            session.answers.extend(behind);
+        }
+    }
+
+    /// A session is over: `None` when it has done what it was for.
+    fn session_over(&mut self, now: Time, id: StreamId, error: Option<SeedError>) {
+        self.sessions.wanted.retain(|wanted| wanted.id != id);
+        let Some(session) = self.sessions.open.remove(&id) else { return };
+        let complete = session.received || error.is_none();
+        match session.role {
+            Role::Join => {
+                let result = match error {
+                    Some(error) if !complete => Err(error),
+                    _ => Ok(self.table.live_len()),
+                };
+                self.events.push_back(Event::Seed { address: session.address, result });
+            }
+            Role::Exchange { peer } if !complete => {
+                let pause = self.config.reconnect_interval;
+                self.pace.stream_failed(now, peer, pause);
+            }
+            Role::Exchange { .. } | Role::Probe { .. } | Role::Serve => {}
+        }
+    }
+}
+
+/// Packs answers while they fit; true when some still wait.
+fn pack_answers(
+    chunk: &mut ChunkBuilder,
+    answers: &mut BTreeSet<MemberId>,
+    answer: impl Fn(MemberId) -> Option<headcount_state::Update>,
+) -> bool {
+    while let Some(id) = answers.first().copied() {
+        if answer(id).is_some_and(|update| !chunk.push(&update)) {
+            return true;
+        }
+        answers.remove(&id);
+    }
+    false
+}
+
+/// The protocol versions that this build speaks.
+pub(crate) const SPOKEN: ProtocolRange = PROTOCOL;

@@ -1,0 +1,98 @@
+//! Every timer the engine can have, one slot each.
+
+use headcount_state::Time;
+
+/// What a timer is for. When several are due at once they fire in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// The direct ping has had its time: ask relays.
+    ProbeTimeout,
+    /// A protocol period ends: judge its probe, begin the next.
+    Period,
+    /// A relayed ping has had its time: send a nack, or forget it.
+    Relay,
+    /// A suspicion has had its time: declare a failure.
+    Suspicion,
+    /// The check of a claimed death has had its time, or pings its subject again.
+    Check,
+    /// Fresh claims are gossiped.
+    Gossip,
+    /// One random peer is told the hash of the table.
+    Exchange,
+    /// A failed member's address, and a seed, is tried again.
+    Reconnect,
+    /// The witnesses of a goodbye that have not acknowledged are asked again.
+    Leave,
+    /// Dead records, graves or roster entries are due.
+    Expire,
+}
+
+impl Timer {
+    const ALL: [Timer; 10] = [
+        Timer::ProbeTimeout,
+        Timer::Period,
+        Timer::Relay,
+        Timer::Suspicion,
+        Timer::Check,
+        Timer::Gossip,
+        Timer::Exchange,
+        Timer::Reconnect,
+        Timer::Leave,
+        Timer::Expire,
+    ];
+}
+
+/// The deadlines, by timer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Timers {
+    deadlines: [Option<Time>; Timer::ALL.len()],
+}
+
+impl Timers {
+    pub(crate) fn set(&mut self, timer: Timer, deadline: Option<Time>) {
+        self.deadlines[timer as usize] = deadline;
+    }
+
+    pub(crate) fn get(&self, timer: Timer) -> Option<Time> {
+        self.deadlines[timer as usize]
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.deadlines.iter().flatten().min().copied()
+    }
+
+    /// Takes one timer that is due, the earliest first.
+    pub(crate) fn pop_due(&mut self, now: Time) -> Option<Timer> {
+        let due = |timer: &Timer| self.get(*timer).filter(|at| *at <= now).map(|at| (at, *timer));
+        let (_, timer) = Timer::ALL.iter().filter_map(due).min_by_key(|(at, _)| *at)?;
+        self.set(timer, None);
+        Some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn due_timers_fire_once_earliest_first_and_ties_in_table_order() {
+        let at = Time::from_millis;
+        let mut timers = Timers::default();
+        timers.set(Timer::Gossip, Some(at(2)));
+        timers.set(Timer::Expire, Some(at(1)));
+        timers.set(Timer::Period, Some(at(2)));
+        timers.set(Timer::Leave, Some(at(9)));
+        assert_eq!(timers.next(), Some(at(1)));
+        let fired = std::iter::from_fn(|| timers.pop_due(at(5))).collect::<Vec<_>>();
+        assert_eq!(fired, [Timer::Expire, Timer::Period, Timer::Gossip]);
+        assert_eq!(timers.next(), Some(at(9)));
+    }
+
+    #[test]
+    fn the_table_lists_every_timer_at_its_place() {
+        for (place, timer) in Timer::ALL.into_iter().enumerate() {
+            assert_eq!(timer as usize, place);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What a node does about itself as time passes: whom it hears, whether it is cut off, whom it
+//! tries to reach again, what it forgets.
+
+use std::net::SocketAddr;
+
+use headcount_health::Contact;
+use headcount_state::{MemberId, Time};
+use headcount_wire::{Body, Heartbeat};
+use rand::RngExt;
+
+use crate::dissemination::{DISSEMINATION_MAX, Lane};
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::outbox::Outgoing;
+use crate::timers::Timer;
+
+/// A node that hears nobody for so many periods says that it is isolated.
+const ISOLATED_PERIODS: u32 = 3;
+
+/// Bounded parts, and whether each has been said to be nearly full.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Warnings {
+    said: [bool; 4],
+}
+
+impl Warnings {
+    /// True once when `len` reaches 70 % of `bound`, and again only after it fell below half.
+    fn rises(&mut self, part: usize, len: usize, bound: usize) -> bool {
+        let said = &mut self.said[part];
+        let rises = !*said && len * 10 >= bound * 7;
+        *said = rises || (*said && len * 2 >= bound);
+        rises
+    }
+}
+
+impl Engine {
+    /// Before every input: a node that was alone for longer than the graveyards of others
+    /// remember may hold the long dead for living. It forgets them before it says anything.
+    pub(crate) fn wake(&mut self, now: Time) {
+        let alone_for = now.since(self.last_heard);
+        if alone_for >= self.config.limits.grave_ttl && !self.peers.is_empty() {
+            self.go_stale(now);
+        }
+    }
+
+    fn go_stale(&mut self, now: Time) {
+        self.last_heard = now;
+        self.probe = None;
+        self.outbox.clear();
+        self.sessions.clear();
+        self.dissemination.clear();
+        self.suspicions.clear();
+        self.checks.clear();
+        for id in self.table.go_stale(now) {
+            self.drop_peer(id);
+            self.events.push_back(Event::Forgotten(id));
+        }
+        self.tell(now, self.table.own_id(), Lane::Own);
+        self.settle(now);
+    }
+
+    /// Takes in what a sender says of itself.
+    pub(crate) fn hear(&mut self, now: Time, heartbeat: &Heartbeat) {
+        let sender = heartbeat.sender;
+        if sender.id == self.table.own_id() {
+            return;
+        }
+        self.last_heard = now;
+        if std::mem::take(&mut self.isolated) {
+            self.events.push_back(Event::Reconnected);
+        }
+        let held = self.table.get(sender.id).filter(|record| record.is_live());
+        if held.is_some_and(|r| r.claim.life().instance == sender.life.instance) {
+            let contact = Contact {
+                at: now,
+                life: sender.life,
+                seq: heartbeat.seq,
+                load: heartbeat.load,
+                uptime: heartbeat.uptime,
+                period: heartbeat.period,
+                view_id: heartbeat.view_id,
+            };
+            self.contacts.record(sender.id, contact);
+        }
+    }
+
+    /// Remembers who answers at a seed's address: while that one is a member, the seed need not
+    /// be tried again.
+    pub(crate) fn seen_at(&mut self, address: SocketAddr, member: MemberId) {
+        if let Some(seed) = self.seeds.iter_mut().find(|seed| seed.address == address) {
+            seed.member = Some(member);
+        }
+    }
+
+    /// Once per period: says how this node stands with the others.
+    pub(crate) fn look_around(&mut self, now: Time) {
+        let patience = self.local_health.stretch(self.config.period) * ISOLATED_PERIODS;
+        let knows_others = self.table.len() > 1 || self.table.occupancy().roster > 0;
+        if knows_others && !self.isolated && self.last_heard + patience < now {
+            self.isolated = true;
+            self.events.push_back(Event::Isolated);
+        }
+        let quiet = self.config.period * ISOLATED_PERIODS;
+        if let Some((returned, missing)) = self.losses.take_healed(now, quiet) {
+            self.events.push_back(Event::Healed { returned, missing });
+        }
+        self.say_agreement(now);
+        self.warn();
+    }
+
+    fn say_agreement(&mut self, now: Time) {
+        let agreement = self.agreement(now);
+        let complete = agreement.is_complete();
+        if agreement.heard == 0 || self.agreed == Some(complete) {
+            return;
+        }
+        let first_word_is_disagreement = self.agreed.is_none() && !complete;
+        self.agreed = Some(complete);
+        if complete {
+            self.events.push_back(Event::Agreed { heard: agreement.heard });
+        } else if !first_word_is_disagreement {
+            let (agree, heard) = (agreement.agree, agreement.heard);
+            self.events.push_back(Event::Diverged { agree, heard });
+        }
+    }
+
+    fn warn(&mut self) {
+        let limits = self.config.limits;
+        let held = self.table.occupancy();
+        let parts = [
+            ("records", self.table.len(), limits.records),
+            ("graveyard", held.graves, limits.graves),
+            ("roster", held.roster, limits.roster),
+            ("dissemination", self.dissemination.len(), DISSEMINATION_MAX),
+        ];
+        for (part, (what, len, bound)) in parts.into_iter().enumerate() {
+            if self.warnings.rises(part, len, bound) {
+                self.events.push_back(Event::NearlyFull { what, len, bound });
+            }
+        }
+    }
+
+    /// Tries a failed member's last address, and a seed, again: for ever, so that parts of a
+    /// cluster that forgot each other find together after any time.
+    pub(crate) fn reconnect(&mut self, now: Time) {
+        if self.departure.is_none() {
+            self.call_lost_member();
+            self.call_seed(now);
+        }
+        let jitter = 0.75 + 0.5 * self.rng.random::<f64>();
+        // Alone, there is nothing else to do.
+        let alone = self.peers.is_empty();
+        let base = if alone { self.config.period } else { self.config.reconnect_interval };
+        self.timers.set(Timer::Reconnect, Some(now + base.mul_f64(jitter)));
+    }
+
+    fn call_lost_member(&mut self) {
+        let point = self.rng.random();
+        if let Some((id, address)) = self.table.roster_pick(point) {
+            self.call(Some(id), address);
+        }
+    }
+
+    fn call_seed(&mut self, now: Time) {
+        let point = self.rng.random::<u64>() as usize;
+        let peers = &self.peers;
+        let missing = |seed: &crate::engine::Seed| !seed.member.is_some_and(|m| peers.contains(m));
+        let count = self.seeds.iter().filter(|seed| missing(seed)).count();
+        let pick = self.seeds.iter().filter(|seed| missing(seed)).nth(point % count.max(1));
+        let Some(address) = pick.map(|seed| seed.address) else { return };
+        if self.peers.is_empty() {
+            self.join(now, address);
+        } else {
+            self.call(None, address);
+        }
+    }
+
+    /// Pings whoever is at an address, and introduces itself.
+    fn call(&mut self, peer: Option<MemberId>, address: SocketAddr) {
+        let ping = Body::Ping { nonce: self.rng.random(), target: None };
+        let own = self.own_record().map(|record| record.id());
+        self.send(Outgoing::new(address, peer, ping).telling(own.into_iter().collect()));
+    }
+
+    /// Forgets what is due.
+    pub(crate) fn expire(&mut self, now: Time) {
+        let expired = self.table.expire(now);
+        for id in expired.forgotten {
+            self.drop_peer(id);
+            self.events.push_back(Event::Forgotten(id));
+        }
+        if let Some(change) = expired.own {
+            self.own_changed(now, change);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_given_once_until_the_part_is_half_empty_again() {
+        let mut warnings = Warnings::default();
+        let rises = [69, 70, 90, 60, 75, 49, 70].map(|len| warnings.rises(0, len, 100));
+        assert_eq!(rises, [false, true, false, false, false, false, true]);
+    }
+}

@@ -1,0 +1,220 @@
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use headcount_state::Update;
+use prost::Message;
+
+use crate::cluster::ClusterId;
+use crate::error::DecodeError;
+use crate::header::{self, FrameWriter};
+use crate::heartbeat::{Heartbeat, Target};
+use crate::proto::datagram::Body as ProtoBody;
+use crate::{address, proto, update};
+
+/// The default of the most bytes in a datagram: fits an Ethernet frame with room for tunnels.
+pub const DEFAULT_BUDGET: usize = 1_400;
+
+/// The smallest budget: header, heartbeat and any body leave room for several bare claims.
+pub const MIN_BUDGET: usize = 512;
+
+/// The largest budget: the most that UDP over IPv4 carries.
+pub const MAX_BUDGET: usize = 65_507;
+
+/// What a datagram is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Body {
+    /// Are you there?
+    Ping {
+        /// A random number that the ack echoes.
+        nonce: u32,
+        /// Whom the sender means; `None`: whoever is there (a seed).
+        target: Option<Target>,
+    },
+    /// The answer to a ping.
+    Ack {
+        /// The nonce of the ping.
+        nonce: u32,
+        /// Who answered, when a relay passes somebody's ack on; `None`: the sender.
+        responder: Option<Target>,
+        /// Somebody lives here, but not the target of the ping.
+        not_me: bool,
+    },
+    /// Please ping the target for me and pass its ack on.
+    PingReq {
+        /// A random number that the forwarded ack, or the nack, echoes.
+        nonce: u32,
+        /// Whom to ping.
+        target: Target,
+        /// Where the asker knows it to be. An IPv6 flow label and scope do not travel.
+        address: SocketAddr,
+        /// Answer with a nack if the target stays silent.
+        want_nack: bool,
+    },
+    /// The relay's answer to a ping-req whose target stayed silent.
+    Nack {
+        /// The nonce of the ping-req.
+        nonce: u32,
+    },
+    /// A gossip round: news, and perhaps the sender's table.
+    Gossip {
+        /// What the updates are to the sender's table; `None`: news, or nothing but the hashes
+        /// in the heartbeat.
+        table: Option<TablePart>,
+    },
+}
+
+/// How the updates of a datagram stand to the sender's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TablePart {
+    /// The whole table is in this datagram.
+    pub complete: bool,
+    /// Send yours back.
+    pub reply: bool,
+}
+
+/// One datagram, decoded and valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// What the sender says of itself.
+    pub heartbeat: Heartbeat,
+    /// What the datagram is about.
+    pub body: Body,
+    /// What the sender has to tell about members, in the order it was pushed.
+    pub updates: Vec<Update>,
+}
+
+/// Builds one datagram within a budget of bytes.
+///
+/// Every push costs what the update's own size costs; nothing is encoded twice.
+#[derive(Clone, Debug)]
+pub struct DatagramBuilder {
+    writer: FrameWriter,
+    budget: usize,
+}
+
+impl DatagramBuilder {
+    /// A datagram with this heartbeat and body, of at most `budget` bytes. The budget is taken
+    /// to the nearest end of [`MIN_BUDGET`] to [`MAX_BUDGET`] if it is outside.
+    pub fn new(
+        cluster: ClusterId,
+        budget: usize,
+        heartbeat: &Heartbeat,
+        body: &Body,
+    ) -> DatagramBuilder {
+        let head = proto::Datagram {
+            heartbeat: Some(heartbeat.to_proto()),
+            body: Some(body.to_proto()),
+            updates: Vec::new(),
+        };
+        DatagramBuilder {
+            writer: FrameWriter::datagram(cluster, &head),
+            budget: budget.clamp(MIN_BUDGET, MAX_BUDGET),
+        }
+    }
+
+    /// Adds `update` if it fits, and says whether it did; nothing has changed otherwise.
+    pub fn push(&mut self, update: &Update) -> bool {
+        self.writer.push(update, self.budget)
+    }
+
+    /// Adds updates in their order up to the first that does not fit, and answers how many were
+    /// added: skip as many next time to go on with the rest.
+    ///
+    /// 0 of a fresh builder means that the first is too large for any datagram of this budget:
+    /// tell it bare, or over a stream.
+    pub fn pack<'a>(&mut self, updates: impl IntoIterator<Item = &'a Update>) -> usize {
+        updates.into_iter().take_while(|update| self.push(update)).count()
+    }
+
+    /// The bytes so far, header included. Never more than the budget.
+    #[expect(clippy::len_without_is_empty, reason = "a datagram is never empty")]
+    pub fn len(&self) -> usize {
+        self.writer.len()
+    }
+
+    /// The bytes that are left of the budget.
+    pub fn remaining(&self) -> usize {
+        self.budget.saturating_sub(self.len())
+    }
+
+    /// The bytes to send.
+    pub fn finish(self) -> Bytes {
+        self.writer.finish()
+    }
+}
+
+/// Checks and decodes one datagram of `cluster`.
+///
+/// # Errors
+/// [`DecodeError`] names the cause; a datagram is refused as a whole.
+pub fn decode_datagram(cluster: ClusterId, bytes: &[u8]) -> Result<Datagram, DecodeError> {
+    if bytes.len() > MAX_BUDGET {
+        return Err(DecodeError::TooLong);
+    }
+    let datagram = proto::Datagram::decode(header::open(cluster, bytes)?)?;
+    Ok(Datagram {
+        heartbeat: Heartbeat::from_proto(datagram.heartbeat)?,
+        body: Body::from_proto(datagram.body.ok_or(DecodeError::invalid("body"))?)?,
+        updates: update::all_from_proto(datagram.updates)?,
+    })
+}
+
+impl Body {
+    fn to_proto(self) -> ProtoBody {
+        match self {
+            Body::Ping { nonce, target } => ProtoBody::Ping(ping_to_proto(nonce, target)),
+            Body::Ack { nonce, responder, not_me } => {
+                ProtoBody::Ack(ack_to_proto(nonce, responder, not_me))
+            }
+            Body::PingReq { nonce, target, address, want_nack } => {
+                ProtoBody::PingReq(proto::PingReq {
+                    nonce,
+                    target: Some(target.to_proto()),
+                    address: Some(address::to_proto(address)),
+                    want_nack,
+                })
+            }
+            Body::Nack { nonce } => ProtoBody::Nack(proto::Nack { nonce }),
+            Body::Gossip { table } => ProtoBody::Gossip(proto::Gossip {
+                table: table
+                    .map(|TablePart { complete, reply }| proto::TablePart { complete, reply }),
+            }),
+        }
+    }
+
+    fn from_proto(body: ProtoBody) -> Result<Body, DecodeError> {
+        Ok(match body {
+            ProtoBody::Ping(ping) => Body::Ping {
+                nonce: ping.nonce,
+                target: ping.target.map(Target::from_proto).transpose()?,
+            },
+            ProtoBody::Ack(ack) => Body::Ack {
+                nonce: ack.nonce,
+                responder: ack.responder.map(Target::from_proto).transpose()?,
+                not_me: ack.not_me,
+            },
+            ProtoBody::PingReq(ask) => Body::PingReq {
+                nonce: ask.nonce,
+                target: Target::from_proto(
+                    ask.target.ok_or(DecodeError::invalid("ping_req.target"))?,
+                )?,
+                address: address::from_proto(ask.address)?,
+                want_nack: ask.want_nack,
+            },
+            ProtoBody::Nack(nack) => Body::Nack { nonce: nack.nonce },
+            ProtoBody::Gossip(gossip) => Body::Gossip {
+                table: gossip
+                    .table
+                    .map(|proto::TablePart { complete, reply }| TablePart { complete, reply }),
+            },
+        })
+    }
+}
+
+pub(crate) fn ping_to_proto(nonce: u32, target: Option<Target>) -> proto::Ping {
+    proto::Ping { nonce, target: target.map(Target::to_proto) }
+}
+
+pub(crate) fn ack_to_proto(nonce: u32, responder: Option<Target>, not_me: bool) -> proto::Ack {
+    proto::Ack { nonce, responder: responder.map(Target::to_proto), not_me }
+}

@@ -1,0 +1,263 @@
+use bytes::Bytes;
+use headcount_state::{ProtocolRange, Update};
+use prost::Message;
+
+use crate::cluster::ClusterId;
+use crate::datagram::{ack_to_proto, ping_to_proto};
+use crate::error::DecodeError;
+use crate::header::{self, FrameWriter, HEADER_BYTES, LENGTH_BYTES};
+use crate::heartbeat::{Heartbeat, Target};
+use crate::proto::stream_frame::Frame as ProtoFrame;
+use crate::{proto, update};
+
+/// The most bytes of a stream frame, without the length before it.
+pub const MAX_FRAME_BYTES: usize = 64 * 1024;
+
+/// The smallest budget of a chunk: any update fits, so an exchange always gets on.
+pub const MIN_CHUNK_BYTES: usize = 4 * 1024;
+
+/// The most bytes of a refusal's words.
+pub const MAX_REFUSE_DETAIL_BYTES: usize = 200;
+
+/// What a stream frame is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// The opening of either side.
+    Hello(Hello),
+    /// The refusal of a hello; the stream ends after it.
+    Refuse(Refuse),
+    /// A part of the sender's table. Built by [`ChunkBuilder`].
+    Chunk {
+        /// The rows.
+        updates: Vec<Update>,
+        /// The table ends here.
+        last: bool,
+    },
+    /// A direct probe, where datagrams may be lost.
+    Ping {
+        /// A random number that the ack echoes.
+        nonce: u32,
+        /// Whom the sender means.
+        target: Target,
+    },
+    /// The answer to it.
+    Ack {
+        /// The nonce of the ping.
+        nonce: u32,
+        /// Somebody lives here, but not the target of the ping.
+        not_me: bool,
+    },
+}
+
+/// The first frame of either side of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// What the stream is for.
+    pub purpose: Purpose,
+    /// The protocol versions that the sender speaks.
+    pub protocol: ProtocolRange,
+    /// The sender's own record; `None`: it is not a member.
+    pub own: Option<Update>,
+}
+
+/// What a stream is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Purpose {
+    /// The caller wants to become a member.
+    Join,
+    /// A member wants the tables of both sides to become their join.
+    Exchange,
+}
+
+/// Why a hello goes no further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refuse {
+    /// Why, for programs.
+    pub code: RefuseCode,
+    /// Why, for people. Cut to [`MAX_REFUSE_DETAIL_BYTES`] at a whole character.
+    pub detail: String,
+}
+
+/// Why a hello is refused, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RefuseCode {
+    /// For a reason told in words alone, or by a code that this build does not know.
+    Other,
+    /// No protocol version is common to both.
+    Protocol,
+    /// Too many streams at once; come back later.
+    Busy,
+    /// The node is leaving the cluster.
+    Leaving,
+}
+
+/// One stream frame, decoded and valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamFrame {
+    /// What the sender says of itself.
+    pub heartbeat: Heartbeat,
+    /// What the frame is.
+    pub frame: Frame,
+}
+
+/// Builds one chunk of a table within a budget of bytes.
+#[derive(Clone, Debug)]
+pub struct ChunkBuilder {
+    writer: FrameWriter,
+    budget: usize,
+}
+
+/// Room kept for the frame's body, which is written last: key, length, and the flag `last`.
+const CHUNK_BODY_BYTES: usize = 4;
+
+impl ChunkBuilder {
+    /// A chunk with this heartbeat, of at most `budget` bytes without the length before it. The
+    /// budget is taken to the nearest end of [`MIN_CHUNK_BYTES`] to [`MAX_FRAME_BYTES`] if it is
+    /// outside.
+    pub fn new(cluster: ClusterId, budget: usize, heartbeat: &Heartbeat) -> ChunkBuilder {
+        ChunkBuilder {
+            writer: FrameWriter::stream(cluster, &frame_to_proto(heartbeat, None)),
+            budget: budget.clamp(MIN_CHUNK_BYTES, MAX_FRAME_BYTES),
+        }
+    }
+
+    /// Adds `update` if it fits, and says whether it did; nothing has changed otherwise. The
+    /// first always fits.
+    pub fn push(&mut self, update: &Update) -> bool {
+        self.writer.push(update, self.budget - CHUNK_BODY_BYTES)
+    }
+
+    /// The bytes to send, the frame's length before them; `last` says that the table ends here.
+    pub fn finish(mut self, last: bool) -> Bytes {
+        self.writer.append(&proto::StreamFrame {
+            heartbeat: None,
+            frame: Some(ProtoFrame::Chunk(proto::Chunk { last })),
+            updates: Vec::new(),
+        });
+        self.writer.finish()
+    }
+}
+
+/// The bytes of one frame to send, its length before them. Never more than [`MAX_FRAME_BYTES`]
+/// and the length.
+///
+/// Build chunks with [`ChunkBuilder`], which says what fits. Of a chunk given here the rows
+/// beyond the first that does not fit are left out, and it then does not claim to be the last.
+pub fn encode_frame(cluster: ClusterId, frame: &StreamFrame) -> Bytes {
+    let StreamFrame { heartbeat, frame } = frame;
+    let body = match frame {
+        Frame::Chunk { updates, last } => {
+            let mut chunk = ChunkBuilder::new(cluster, MAX_FRAME_BYTES, heartbeat);
+            let complete = updates.iter().all(|update| chunk.push(update));
+            return chunk.finish(*last && complete);
+        }
+        Frame::Hello(hello) => ProtoFrame::Hello(hello_to_proto(hello)),
+        Frame::Refuse(refuse) => ProtoFrame::Refuse(refuse_to_proto(refuse)),
+        Frame::Ping { nonce, target } => ProtoFrame::Ping(ping_to_proto(*nonce, Some(*target))),
+        Frame::Ack { nonce, not_me } => ProtoFrame::Ack(ack_to_proto(*nonce, None, *not_me)),
+    };
+    FrameWriter::stream(cluster, &frame_to_proto(heartbeat, Some(body))).finish()
+}
+
+/// How many bytes follow a frame's length, to be given to [`decode_frame`].
+///
+/// # Errors
+/// [`DecodeError::TooLong`] beyond [`MAX_FRAME_BYTES`], [`DecodeError::TooShort`] when it cannot
+/// hold a header: the stream is of no further use.
+pub fn frame_length(prefix: [u8; LENGTH_BYTES]) -> Result<usize, DecodeError> {
+    let length = usize::try_from(u32::from_be_bytes(prefix)).map_err(|_| DecodeError::TooLong)?;
+    match length {
+        ..HEADER_BYTES => Err(DecodeError::TooShort),
+        HEADER_BYTES..=MAX_FRAME_BYTES => Ok(length),
+        _ => Err(DecodeError::TooLong),
+    }
+}
+
+/// Checks and decodes one stream frame of `cluster`, without the length before it.
+///
+/// # Errors
+/// [`DecodeError`] names the cause; a frame is refused as a whole.
+pub fn decode_frame(cluster: ClusterId, bytes: &[u8]) -> Result<StreamFrame, DecodeError> {
+    if bytes.len() > MAX_FRAME_BYTES {
+        return Err(DecodeError::TooLong);
+    }
+    let decoded = proto::StreamFrame::decode(header::open(cluster, bytes)?)?;
+    let heartbeat = Heartbeat::from_proto(decoded.heartbeat)?;
+    let frame = match decoded.frame.ok_or(DecodeError::invalid("frame"))? {
+        ProtoFrame::Hello(hello) => Frame::Hello(hello_from_proto(hello)?),
+        ProtoFrame::Refuse(refuse) => Frame::Refuse(refuse_from_proto(refuse)),
+        ProtoFrame::Chunk(proto::Chunk { last }) => {
+            Frame::Chunk { updates: update::all_from_proto(decoded.updates)?, last }
+        }
+        ProtoFrame::Ping(ping) => Frame::Ping {
+            nonce: ping.nonce,
+            target: Target::from_proto(ping.target.ok_or(DecodeError::invalid("ping.target"))?)?,
+        },
+        ProtoFrame::Ack(ack) => Frame::Ack { nonce: ack.nonce, not_me: ack.not_me },
+    };
+    Ok(StreamFrame { heartbeat, frame })
+}
+
+fn frame_to_proto(heartbeat: &Heartbeat, frame: Option<ProtoFrame>) -> proto::StreamFrame {
+    proto::StreamFrame { heartbeat: Some(heartbeat.to_proto()), frame, updates: Vec::new() }
+}
+
+fn hello_to_proto(hello: &Hello) -> proto::Hello {
+    let purpose = match hello.purpose {
+        Purpose::Join => proto::Purpose::Join,
+        Purpose::Exchange => proto::Purpose::Exchange,
+    };
+    proto::Hello {
+        purpose: purpose.into(),
+        protocol_min: hello.protocol.min,
+        protocol_max: hello.protocol.max,
+        own: hello.own.as_ref().map(update::to_proto),
+    }
+}
+
+fn hello_from_proto(hello: proto::Hello) -> Result<Hello, DecodeError> {
+    let purpose = match proto::Purpose::try_from(hello.purpose) {
+        Ok(proto::Purpose::Join) => Purpose::Join,
+        Ok(proto::Purpose::Exchange) => Purpose::Exchange,
+        Ok(proto::Purpose::Unspecified) | Err(_) => {
+            return Err(DecodeError::invalid("hello.purpose"));
+        }
+    };
+    if hello.protocol_min > hello.protocol_max {
+        return Err(DecodeError::invalid("hello.protocol_min"));
+    }
+    Ok(Hello {
+        purpose,
+        protocol: ProtocolRange { min: hello.protocol_min, max: hello.protocol_max },
+        own: hello.own.map(update::from_proto).transpose()?,
+    })
+}
+
+fn refuse_to_proto(refuse: &Refuse) -> proto::Refuse {
+    let code = match refuse.code {
+        RefuseCode::Other => proto::RefuseCode::Other,
+        RefuseCode::Protocol => proto::RefuseCode::Protocol,
+        RefuseCode::Busy => proto::RefuseCode::Busy,
+        RefuseCode::Leaving => proto::RefuseCode::Leaving,
+    };
+    proto::Refuse { code: code.into(), detail: cut(&refuse.detail).to_owned() }
+}
+
+fn refuse_from_proto(refuse: proto::Refuse) -> Refuse {
+    let code = match proto::RefuseCode::try_from(refuse.code) {
+        Ok(proto::RefuseCode::Protocol) => RefuseCode::Protocol,
+        Ok(proto::RefuseCode::Busy) => RefuseCode::Busy,
+        Ok(proto::RefuseCode::Leaving) => RefuseCode::Leaving,
+        Ok(proto::RefuseCode::Other) | Err(_) => RefuseCode::Other,
+    };
+    Refuse { code, detail: cut(&refuse.detail).to_owned() }
+}
+
+/// `detail` up to the last whole character within the bound.
+fn cut(detail: &str) -> &str {
+    let mut end = detail.len().min(MAX_REFUSE_DETAIL_BYTES);
+    while !detail.is_char_boundary(end) {
+        end -= 1;
+    }
+    &detail[..end]
+}

@@ -1,0 +1,330 @@
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use headcount_state::{Attributes, ProtocolRange, Update};
+use headcount_wire::{
+    Body, ClusterId, DatagramBuilder, DecodeError, Frame, Hello, MAX_BUDGET, MAX_FRAME_BYTES,
+    Purpose, StreamFrame, decode_datagram, decode_frame, encode_frame, frame_length,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::round_trip::unprefixed;
+use crate::samples::{self, CLUSTER};
+
+const HEADER_BYTES: usize = 14;
+
+/// A frame around `payload` as an honest sender would build it.
+fn sealed(payload: &[u8]) -> Vec<u8> {
+    let checksum = xxh3_64_with_seed(payload, CLUSTER.as_u64()) as u32;
+    let header = [b"H\x01".as_slice(), &CLUSTER.as_u64().to_le_bytes(), &checksum.to_le_bytes()];
+    [&header.concat(), payload].concat()
+}
+
+/// `frame` with every run of `from` in its payload replaced, and the checksum made good.
+fn patched(frame: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut payload = frame[HEADER_BYTES..].to_vec();
+    let places: Vec<usize> =
+        (0..payload.len()).filter(|at| payload[*at..].starts_with(from)).collect();
+    assert!(!places.is_empty(), "nothing to patch");
+    for at in places {
+        payload[at..at + from.len()].copy_from_slice(to);
+    }
+    sealed(&payload)
+}
+
+fn invalid<T>(field: &'static str) -> Result<T, DecodeError> {
+    Err(DecodeError::Invalid { field })
+}
+
+#[test]
+fn a_datagram_cut_anywhere_is_refused() {
+    let whole = samples::rich_datagram();
+    assert!(decode_datagram(CLUSTER, &whole).is_ok());
+    for end in 0..whole.len() {
+        let expected =
+            if end < HEADER_BYTES { DecodeError::TooShort } else { DecodeError::Checksum };
+        assert_eq!(decode_datagram(CLUSTER, &whole[..end]), Err(expected), "cut at {end}");
+    }
+}
+
+#[test]
+fn a_frame_cut_anywhere_is_refused() {
+    for (name, frame) in samples::frames() {
+        let bytes = encode_frame(CLUSTER, &frame);
+        let whole = unprefixed(&bytes);
+        for end in 0..whole.len() {
+            assert!(decode_frame(CLUSTER, &whole[..end]).is_err(), "{name} cut at {end}");
+        }
+    }
+}
+
+#[test]
+fn a_payload_cut_anywhere_by_a_sender_that_sums_it_is_never_taken_for_the_whole() {
+    let whole = samples::rich_datagram();
+    let expected = decode_datagram(CLUSTER, &whole).unwrap();
+    for end in HEADER_BYTES..whole.len() {
+        let cut = sealed(&whole[HEADER_BYTES..end]);
+        assert_ne!(decode_datagram(CLUSTER, &cut).ok().as_ref(), Some(&expected), "cut at {end}");
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let whole = samples::rich_datagram();
+    for bit in 0..whole.len() * 8 {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(decode_datagram(CLUSTER, &flipped).is_err(), "bit {bit}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_damage_is_noticed(damage in vec((any::<prop::sample::Index>(), 1..=u8::MAX), 1..20)) {
+        let whole = samples::rich_datagram();
+        let mut damaged = whole.clone();
+        for (at, flip) in damage {
+            damaged[at.index(whole.len())] ^= flip;
+        }
+        prop_assume!(damaged != whole);
+        prop_assert!(decode_datagram(CLUSTER, &damaged).is_err());
+        prop_assert!(decode_frame(CLUSTER, &damaged).is_err());
+    }
+
+    #[test]
+    fn random_bytes_are_refused(bytes in vec(any::<u8>(), 0..2_000)) {
+        prop_assert!(decode_datagram(CLUSTER, &bytes).is_err());
+        prop_assert!(decode_frame(CLUSTER, &bytes).is_err());
+    }
+
+    /// The checksum made good, so that the damage reaches the fields: whatever is still accepted
+    /// is valid, which shows in its encoding again to the same meaning.
+    #[test]
+    fn damage_by_a_sender_that_sums_it_is_refused_or_valid(
+        damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut payload = samples::rich_datagram().split_off(HEADER_BYTES);
+        for (at, byte) in damage {
+            let at = at.index(payload.len());
+            payload[at] = byte;
+        }
+        let bytes = sealed(&payload);
+        let _ = decode_frame(CLUSTER, &bytes);
+        if let Ok(datagram) = decode_datagram(CLUSTER, &bytes) {
+            let mut builder =
+                DatagramBuilder::new(CLUSTER, MAX_BUDGET, &datagram.heartbeat, &datagram.body);
+            prop_assert_eq!(builder.pack(&datagram.updates), datagram.updates.len());
+            prop_assert_eq!(decode_datagram(CLUSTER, &builder.finish()), Ok(datagram));
+        }
+    }
+
+    #[test]
+    fn random_payloads_of_a_sender_that_sums_them_do_no_harm(payload in vec(any::<u8>(), 0..300)) {
+        let bytes = sealed(&payload);
+        let _ = decode_frame(CLUSTER, &bytes);
+        let _ = decode_datagram(CLUSTER, &bytes);
+    }
+}
+
+#[test]
+fn a_foreign_cluster_is_refused_and_named() {
+    let foreign = ClusterId::of("another");
+    let refused = Err(DecodeError::ForeignCluster(CLUSTER.as_u64()));
+    assert_eq!(decode_datagram(foreign, &samples::rich_datagram()), refused);
+}
+
+#[test]
+fn a_frame_moved_to_another_cluster_fails_its_checksum() {
+    let foreign = ClusterId::of("another");
+    let mut bytes = samples::rich_datagram();
+    bytes[2..10].copy_from_slice(&foreign.as_u64().to_le_bytes());
+    assert_eq!(decode_datagram(foreign, &bytes), Err(DecodeError::Checksum));
+}
+
+#[test]
+fn foreign_protocols_and_unknown_formats_are_refused_by_their_first_bytes() {
+    let mut bytes = samples::rich_datagram();
+    bytes[1] = 2;
+    assert_eq!(decode_datagram(CLUSTER, &bytes), Err(DecodeError::UnknownFormat(2)));
+    bytes[0] = b'G';
+    assert_eq!(decode_datagram(CLUSTER, &bytes), Err(DecodeError::NotHeadcount));
+}
+
+#[test]
+fn oversized_bytes_are_refused_unread() {
+    let datagram = vec![b'H'; MAX_BUDGET + 1];
+    assert_eq!(decode_datagram(CLUSTER, &datagram), Err(DecodeError::TooLong));
+    let frame = vec![b'H'; MAX_FRAME_BYTES + 1];
+    assert_eq!(decode_frame(CLUSTER, &frame), Err(DecodeError::TooLong));
+}
+
+#[test]
+fn a_frame_length_that_no_frame_has_is_refused() {
+    assert_eq!(frame_length(13_u32.to_be_bytes()), Err(DecodeError::TooShort));
+    assert_eq!(frame_length(14_u32.to_be_bytes()), Ok(14));
+    assert_eq!(frame_length(65_536_u32.to_be_bytes()), Ok(65_536));
+    assert_eq!(frame_length(65_537_u32.to_be_bytes()), Err(DecodeError::TooLong));
+    assert_eq!(frame_length([0xff; 4]), Err(DecodeError::TooLong));
+}
+
+#[test]
+fn unknown_fields_are_skipped() {
+    let whole = samples::rich_datagram();
+    let expected = decode_datagram(CLUSTER, &whole);
+    // Field 100: a varint, a fixed64, five bytes, and a fixed32.
+    let unknown: [&[u8]; 4] = [
+        &[0xa0, 0x06, 0x96, 0x01],
+        &[0xa1, 0x06, 1, 2, 3, 4, 5, 6, 7, 8],
+        &[0xa2, 0x06, 5, b'h', b'e', b'l', b'l', b'o'],
+        &[0xa5, 0x06, 1, 2, 3, 4],
+    ];
+    for field in unknown {
+        let after = [&whole[HEADER_BYTES..], field].concat();
+        let before = [field, &whole[HEADER_BYTES..]].concat();
+        assert_eq!(decode_datagram(CLUSTER, &sealed(&after)), expected);
+        assert_eq!(decode_datagram(CLUSTER, &sealed(&before)), expected);
+    }
+}
+
+#[test]
+fn unknown_fields_of_a_record_are_skipped() {
+    let gossip = Body::Gossip { table: None };
+    let head = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &gossip);
+    let mut whole = head.clone();
+    assert!(whole.push(&samples::suspicion()));
+    let head = head.finish().split_off(HEADER_BYTES);
+    let whole = whole.finish();
+
+    // The record again, two bytes longer: field 14 as a varint.
+    let record = &whole[HEADER_BYTES + head.len()..];
+    let grown = [&[record[0], record[1] + 2], &record[2..], &[14 << 3, 1]].concat();
+    let grown = sealed(&[&head[..], &grown].concat());
+    assert_eq!(decode_datagram(CLUSTER, &grown), decode_datagram(CLUSTER, &whole));
+}
+
+#[test]
+fn a_payload_without_heartbeat_or_body_is_invalid() {
+    assert_eq!(decode_datagram(CLUSTER, &sealed(&[])), invalid("heartbeat"));
+    assert_eq!(decode_datagram(CLUSTER, &sealed(&[1 << 3 | 2, 0])), invalid("heartbeat.sender"));
+    let nack = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &Body::Nack { nonce: 1 })
+        .finish();
+    let bodiless = sealed(&nack[HEADER_BYTES..nack.len() - 7]);
+    assert_eq!(decode_datagram(CLUSTER, &bodiless), invalid("body"));
+    assert_eq!(decode_frame(CLUSTER, &bodiless), invalid("frame"));
+}
+
+#[test]
+fn a_payload_that_is_not_protobuf_is_malformed() {
+    let refused = decode_datagram(CLUSTER, &sealed(&[0xff; 16]));
+    assert!(matches!(refused, Err(DecodeError::Malformed(_))), "{refused:?}");
+}
+
+#[test]
+fn zeros_that_stand_for_nobody_are_invalid() {
+    let gossip = Body::Gossip { table: None };
+    let mut builder = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &gossip);
+    assert!(builder.push(&samples::suspicion()));
+    let bytes = builder.finish();
+
+    let sender = samples::heartbeat().sender;
+    let claim = samples::suspicion().claim;
+    for (number, field) in [
+        (sender.id.as_u64(), "target.id"),
+        (sender.life.instance.as_u64(), "target.instance"),
+        (claim.id.as_u64(), "update.id"),
+        (claim.life().instance.as_u64(), "update.instance"),
+    ] {
+        let zeroed = patched(&bytes, &number.to_le_bytes(), &[0; 8]);
+        assert_eq!(decode_datagram(CLUSTER, &zeroed), invalid(field));
+    }
+}
+
+#[test]
+fn a_status_that_does_not_exist_is_invalid() {
+    let gossip = Body::Gossip { table: None };
+    let mut builder = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &gossip);
+    assert!(builder.push(&samples::suspicion()));
+    // Incarnation 3, then status suspect.
+    let bytes = patched(&builder.finish(), &[4 << 3, 3, 5 << 3, 1], &[4 << 3, 3, 5 << 3, 6]);
+    assert_eq!(decode_datagram(CLUSTER, &bytes), invalid("update.status"));
+}
+
+#[test]
+fn a_record_whose_id_is_not_the_hash_of_its_name_is_invalid() {
+    let record = samples::record(7);
+    let gossip = Body::Gossip { table: None };
+    let mut builder = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &gossip);
+    let head = builder.len() - HEADER_BYTES;
+    assert!(builder.push(&record));
+    let payload = builder.finish().split_off(HEADER_BYTES);
+    let (head, element) = payload.split_at(head);
+    let with_id = |id: u64| {
+        let id = [[1 << 3 | 1].as_slice(), &id.to_le_bytes()].concat();
+        let grown = [&[element[0], element[1] + 9], &element[2..], &id].concat();
+        decode_datagram(CLUSTER, &sealed(&[head, &grown].concat()))
+    };
+    assert_eq!(with_id(record.claim.id.as_u64()).unwrap().updates, [record]);
+    assert_eq!(with_id(7), invalid("update.id"));
+}
+
+#[test]
+fn attributes_outside_their_bounds_are_invalid() {
+    type Change = fn(&mut Attributes);
+    let refused: [(&'static str, Change); 9] = [
+        ("address.ip", |a| a.address = "0.0.0.0:1".parse().unwrap()),
+        ("address.ip", |a| a.address = "[::]:1".parse().unwrap()),
+        ("address.ip", |a| a.address = "[::ffff:0.0.0.0]:1".parse().unwrap()),
+        ("address.ip", |a| a.address = "224.0.0.1:1".parse().unwrap()),
+        ("address.ip", |a| a.address = "[ff02::1]:1".parse().unwrap()),
+        ("address.port", |a| a.address.set_port(0)),
+        ("attributes.zone", |a| a.zone = "z".repeat(33)),
+        ("attributes.tags", |a| a.tags = BTreeMap::from([(String::new(), "v".to_owned())])),
+        ("attributes.protocol_min", |a| a.protocol = ProtocolRange { min: 2, max: 1 }),
+    ];
+    for (field, change) in refused {
+        let mut record = samples::record(7);
+        change(Arc::make_mut(record.attributes.as_mut().unwrap()));
+        assert_eq!(decoded_alone(&record), invalid(field));
+    }
+    let mut record = samples::record(7);
+    let attributes = Arc::make_mut(record.attributes.as_mut().unwrap());
+    attributes.tags = BTreeMap::from([("key".to_owned(), "v".repeat(254))]);
+    assert_eq!(decoded_alone(&record), invalid("attributes.tags"));
+}
+
+#[test]
+fn a_name_with_a_control_character_is_invalid() {
+    let mut builder =
+        DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &Body::Gossip { table: None });
+    assert!(builder.push(&samples::record(7)));
+    let bytes = patched(&builder.finish(), b"orders-7", b"orders\n7");
+    assert_eq!(decode_datagram(CLUSTER, &bytes), invalid("attributes.name"));
+}
+
+#[test]
+fn a_ping_req_to_an_address_where_nobody_lives_is_invalid() {
+    let address = SocketAddr::from(([10, 0, 0, 2], 0));
+    let target = samples::target("orders-2");
+    let body = Body::PingReq { nonce: 1, target, address, want_nack: false };
+    let bytes = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &body).finish();
+    assert_eq!(decode_datagram(CLUSTER, &bytes), invalid("address.port"));
+}
+
+#[test]
+fn a_hello_with_an_empty_protocol_range_is_invalid() {
+    let hello =
+        Hello { purpose: Purpose::Exchange, protocol: ProtocolRange { min: 3, max: 2 }, own: None };
+    let frame = StreamFrame { heartbeat: samples::heartbeat(), frame: Frame::Hello(hello) };
+    let bytes = encode_frame(CLUSTER, &frame);
+    assert_eq!(decode_frame(CLUSTER, unprefixed(&bytes)), invalid("hello.protocol_min"));
+}
+
+fn decoded_alone(update: &Update) -> Result<Update, DecodeError> {
+    let gossip = Body::Gossip { table: None };
+    let mut builder = DatagramBuilder::new(CLUSTER, 1_400, &samples::heartbeat(), &gossip);
+    assert!(builder.push(update));
+    decode_datagram(CLUSTER, &builder.finish()).map(|mut datagram| datagram.updates.remove(0))
+}

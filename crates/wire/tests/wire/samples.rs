@@ -1,0 +1,192 @@
+//! Fixed messages, for golden bytes, sizes and hostile bytes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headcount_state::{
+    Attributes, AttributesVersion, Claim, Instance, Life, MAX_GENERATION, MAX_TAG_BYTES,
+    MAX_ZONE_BYTES, MemberId, Name, ProtocolRange, Serving, Status, Tags, Update, Version,
+};
+use headcount_wire::{
+    Body, ClusterId, DatagramBuilder, Frame, Heartbeat, Hello, PROTOCOL, Purpose, Refuse,
+    RefuseCode, StreamFrame, TablePart, Target,
+};
+
+pub(crate) const CLUSTER: ClusterId = ClusterId::from_u64(0x0123_4567_89ab_cdef);
+
+/// A generation as a start in the year 2026 makes it.
+const GENERATION: u64 = 1_793_000_000_000;
+
+pub(crate) fn life(number: u64) -> Life {
+    let instance = Instance::from_u64(0x1111_2222_3333_0000 + number).unwrap();
+    Life { generation: GENERATION + number, instance }
+}
+
+pub(crate) fn target(name: &str) -> Target {
+    Target { id: MemberId::of(name), life: life(7) }
+}
+
+pub(crate) fn heartbeat() -> Heartbeat {
+    Heartbeat {
+        sender: target("orders-7"),
+        seq: 70_000,
+        load: Some(42),
+        uptime: Duration::from_secs(86_400),
+        period: Duration::from_secs(1),
+        view_id: 0xaaaa_bbbb_cccc_dddd,
+        sync: 0x0102_0304_0506_0708,
+        dead: 0xdead,
+    }
+}
+
+/// A record as most are: alive, named, with an IPv4 address and one tag.
+pub(crate) fn record(number: u64) -> Update {
+    let name = Name::new(&format!("orders-{number}")).unwrap();
+    let version = Version::new(life(number), 2, Status::Alive);
+    let attributes = Attributes {
+        version: AttributesVersion { life: life(number), counter: 1 },
+        name: name.clone(),
+        address: SocketAddr::from(([10, 0, 0, (number % 250) as u8], 7946)),
+        serving: Serving::Serving,
+        zone: String::new(),
+        tags: Tags::from([("role".to_owned(), "api".to_owned())]),
+        protocol: PROTOCOL,
+    };
+    Update {
+        claim: Claim { id: name.id(), version, over: None },
+        attributes: Some(Arc::new(attributes)),
+        age: Duration::from_millis(1_500),
+        accuser: None,
+    }
+}
+
+pub(crate) fn suspicion() -> Update {
+    let version = Version::new(life(9), 3, Status::Suspect);
+    Update {
+        claim: Claim { id: MemberId::of("orders-9"), version, over: None },
+        attributes: None,
+        age: Duration::from_millis(250),
+        accuser: Some(MemberId::of("orders-1")),
+    }
+}
+
+/// A record with every field said, in a life that its attributes were not said in.
+pub(crate) fn full_record() -> Update {
+    let plain = record(8);
+    let attributes = Attributes {
+        version: AttributesVersion { life: life(5), counter: 300 },
+        address: "[2001:db8::8]:7946".parse().unwrap(),
+        serving: Serving::Draining,
+        zone: "eu-west-1a".to_owned(),
+        tags: Tags::from([
+            ("empty".to_owned(), String::new()),
+            ("role".to_owned(), "api".to_owned()),
+        ]),
+        protocol: ProtocolRange { min: 1, max: 3 },
+        ..(**plain.attributes.as_ref().unwrap()).clone()
+    };
+    let version = Version::new(life(8), 4, Status::Failed);
+    Update {
+        claim: Claim { version, over: Some(life(6).instance), ..plain.claim },
+        attributes: Some(Arc::new(attributes)),
+        accuser: Some(MemberId::of("orders-1")),
+        ..plain
+    }
+}
+
+/// The largest claim there is.
+pub(crate) fn largest_bare() -> Update {
+    let life = Life { generation: MAX_GENERATION, instance: Instance::from_u64(u64::MAX).unwrap() };
+    Update {
+        claim: Claim {
+            id: MemberId::of("anyone"),
+            version: Version::new(life, u32::MAX, Status::Failed),
+            over: Some(life.instance),
+        },
+        attributes: None,
+        age: Duration::MAX,
+        accuser: Some(MemberId::of("someone")),
+    }
+}
+
+/// The largest record there is with these tags.
+pub(crate) fn largest_record(tags: Tags) -> Update {
+    let bare = largest_bare();
+    let name = Name::new(&"n".repeat(Name::MAX_BYTES)).unwrap();
+    let attributes = Attributes {
+        version: AttributesVersion {
+            life: Life { generation: MAX_GENERATION, ..life(1) },
+            counter: u32::MAX,
+        },
+        name: name.clone(),
+        address: "[2001:db8::8]:65535".parse().unwrap(),
+        serving: Serving::NotServing,
+        zone: "z".repeat(MAX_ZONE_BYTES),
+        tags,
+        protocol: ProtocolRange { min: u32::MAX, max: u32::MAX },
+    };
+    attributes.check().unwrap();
+    let claim = Claim { id: name.id(), ..bare.claim };
+    Update { claim, attributes: Some(Arc::new(attributes)), ..bare }
+}
+
+/// One tag that takes all bytes that tags may take.
+pub(crate) fn one_large_tag() -> Tags {
+    Tags::from([("k".to_owned(), "v".repeat(MAX_TAG_BYTES - 1))])
+}
+
+/// As many tags as their bound allows: each costs six bytes besides its own two.
+pub(crate) fn most_tags() -> Tags {
+    (0..MAX_TAG_BYTES / 2).map(|key| (char::from(key as u8).to_string(), "v".to_owned())).collect()
+}
+
+pub(crate) fn bodies() -> [(&'static str, Body); 5] {
+    [
+        ("ping", Body::Ping { nonce: 0x0a0b_0c0d, target: Some(target("orders-2")) }),
+        (
+            "ack",
+            Body::Ack { nonce: 0x0a0b_0c0d, responder: Some(target("orders-2")), not_me: true },
+        ),
+        (
+            "ping-req",
+            Body::PingReq {
+                nonce: 0x0a0b_0c0d,
+                target: target("orders-2"),
+                address: "10.0.0.2:7946".parse().unwrap(),
+                want_nack: true,
+            },
+        ),
+        ("nack", Body::Nack { nonce: 0x0a0b_0c0d }),
+        ("gossip", Body::Gossip { table: Some(TablePart { complete: true, reply: true }) }),
+    ]
+}
+
+pub(crate) fn frames() -> [(&'static str, StreamFrame); 5] {
+    [
+        (
+            "hello",
+            Frame::Hello(Hello {
+                purpose: Purpose::Join,
+                protocol: PROTOCOL,
+                own: Some(record(7)),
+            }),
+        ),
+        (
+            "refuse",
+            Frame::Refuse(Refuse { code: RefuseCode::Busy, detail: "8 joins at once".to_owned() }),
+        ),
+        ("chunk", Frame::Chunk { updates: vec![full_record(), suspicion()], last: true }),
+        ("stream ping", Frame::Ping { nonce: 0x0a0b_0c0d, target: target("orders-2") }),
+        ("stream ack", Frame::Ack { nonce: 0x0a0b_0c0d, not_me: true }),
+    ]
+    .map(|(name, frame)| (name, StreamFrame { heartbeat: heartbeat(), frame }))
+}
+
+/// A datagram with something of everything.
+pub(crate) fn rich_datagram() -> Vec<u8> {
+    let (_, body) = bodies()[4];
+    let mut builder = DatagramBuilder::new(CLUSTER, 1_400, &heartbeat(), &body);
+    assert_eq!(builder.pack(&[record(7), suspicion(), full_record()]), 3);
+    builder.finish().to_vec()
+}

@@ -1,0 +1,163 @@
+//! Proptest strategies for every message.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use headcount_state::{
+    Attributes, AttributesVersion, Claim, Instance, Life, MAX_GENERATION, MAX_ZONE_BYTES, MemberId,
+    Name, ProtocolRange, Serving, Status, Update, Version,
+};
+use headcount_wire::{
+    Body, Frame, Heartbeat, Hello, Purpose, Refuse, RefuseCode, StreamFrame, TablePart, Target,
+};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+
+pub(crate) fn instance() -> impl Strategy<Value = Instance> {
+    (1..=u64::MAX).prop_filter_map("zero stands for none", Instance::from_u64)
+}
+
+pub(crate) fn member_id() -> impl Strategy<Value = MemberId> {
+    (1..=u64::MAX).prop_filter_map("zero stands for none", MemberId::from_u64)
+}
+
+pub(crate) fn life() -> impl Strategy<Value = Life> {
+    (0..=MAX_GENERATION, instance())
+        .prop_map(|(generation, instance)| Life { generation, instance })
+}
+
+pub(crate) fn target() -> impl Strategy<Value = Target> {
+    (member_id(), life()).prop_map(|(id, life)| Target { id, life })
+}
+
+pub(crate) fn address() -> impl Strategy<Value = SocketAddr> {
+    let port = 1..=u16::MAX;
+    (any::<IpAddr>(), port)
+        .prop_filter("nobody lives there", |(ip, _)| {
+            let plain = ip.to_canonical();
+            !plain.is_unspecified() && !plain.is_multicast()
+        })
+        .prop_map(SocketAddr::from)
+}
+
+pub(crate) fn heartbeat() -> impl Strategy<Value = Heartbeat> {
+    let load = proptest::option::of(0..=100_u8);
+    let numbers = (any::<u32>(), any::<u32>(), any::<u32>());
+    (target(), load, numbers, any::<[u64; 3]>()).prop_map(
+        |(sender, load, (seq, uptime, period), [view_id, sync, dead])| Heartbeat {
+            sender,
+            seq,
+            load,
+            uptime: Duration::from_secs(uptime.into()),
+            period: Duration::from_millis(period.into()),
+            view_id,
+            sync,
+            dead,
+        },
+    )
+}
+
+pub(crate) fn body() -> impl Strategy<Value = Body> {
+    let some_target = || proptest::option::of(target());
+    let table =
+        (any::<bool>(), any::<bool>()).prop_map(|(complete, reply)| TablePart { complete, reply });
+    prop_oneof![
+        (any::<u32>(), some_target()).prop_map(|(nonce, target)| Body::Ping { nonce, target }),
+        (any::<u32>(), some_target(), any::<bool>())
+            .prop_map(|(nonce, responder, not_me)| Body::Ack { nonce, responder, not_me }),
+        (any::<u32>(), target(), address(), any::<bool>()).prop_map(
+            |(nonce, target, address, want_nack)| Body::PingReq {
+                nonce,
+                target,
+                address,
+                want_nack
+            }
+        ),
+        any::<u32>().prop_map(|nonce| Body::Nack { nonce }),
+        proptest::option::of(table).prop_map(|table| Body::Gossip { table }),
+    ]
+}
+
+pub(crate) fn updates() -> impl Strategy<Value = Vec<Update>> {
+    vec(update(), 0..40)
+}
+
+pub(crate) fn update() -> impl Strategy<Value = Update> {
+    let status = proptest::sample::select(Status::ALL.to_vec());
+    let version = (life(), any::<u32>(), status)
+        .prop_map(|(life, incarnation, status)| Version::new(life, incarnation, status));
+    (
+        member_id(),
+        version,
+        proptest::option::of(instance()),
+        proptest::option::of(attributes()),
+        any::<bool>(),
+        any::<u32>(),
+        proptest::option::of(member_id()),
+    )
+        .prop_map(|(id, version, over, attributes, same_life, age_ms, accuser)| {
+            let attributes = attributes.map(|mut attributes| {
+                if same_life {
+                    attributes.version.life = version.life();
+                }
+                Arc::new(attributes)
+            });
+            let id = attributes.as_ref().map_or(id, |attributes| attributes.name.id());
+            let age = Duration::from_millis(age_ms.into());
+            Update { claim: Claim { id, version, over }, attributes, age, accuser }
+        })
+}
+
+fn attributes() -> impl Strategy<Value = Attributes> {
+    let name = "\\PC{1,60}".prop_filter_map("not a name", |text| Name::new(&text).ok());
+    let tags = btree_map("[a-z]{1,8}", "\\PC{0,8}", 0..6);
+    let protocol =
+        any::<(u32, u32)>().prop_map(|(a, b)| ProtocolRange { min: a.min(b), max: a.max(b) });
+    (
+        life(),
+        any::<u32>(),
+        name,
+        address(),
+        proptest::sample::select(Serving::ALL.to_vec()),
+        "\\PC{0,8}",
+        tags,
+        protocol,
+    )
+        .prop_map(|(life, counter, name, address, serving, zone, tags, protocol)| Attributes {
+            version: AttributesVersion { life, counter },
+            name,
+            address,
+            serving,
+            zone,
+            tags,
+            protocol,
+        })
+        .prop_filter("within the bounds", |attributes| {
+            attributes.zone.len() <= MAX_ZONE_BYTES && attributes.check().is_ok()
+        })
+}
+
+pub(crate) fn stream_frame() -> impl Strategy<Value = StreamFrame> {
+    let purpose = proptest::sample::select(vec![Purpose::Join, Purpose::Exchange]);
+    let protocol =
+        any::<(u32, u32)>().prop_map(|(a, b)| ProtocolRange { min: a.min(b), max: a.max(b) });
+    let hello = (purpose, protocol, proptest::option::of(update()))
+        .prop_map(|(purpose, protocol, own)| Frame::Hello(Hello { purpose, protocol, own }));
+    let code = proptest::sample::select(vec![
+        RefuseCode::Other,
+        RefuseCode::Protocol,
+        RefuseCode::Busy,
+        RefuseCode::Leaving,
+    ]);
+    let refuse =
+        (code, "\\PC{0,50}").prop_map(|(code, detail)| Frame::Refuse(Refuse { code, detail }));
+    let frame = prop_oneof![
+        hello,
+        refuse,
+        (updates(), any::<bool>()).prop_map(|(updates, last)| Frame::Chunk { updates, last }),
+        (any::<u32>(), target()).prop_map(|(nonce, target)| Frame::Ping { nonce, target }),
+        (any::<u32>(), any::<bool>()).prop_map(|(nonce, not_me)| Frame::Ack { nonce, not_me }),
+    ];
+    (heartbeat(), frame).prop_map(|(heartbeat, frame)| StreamFrame { heartbeat, frame })
+}

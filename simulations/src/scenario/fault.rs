@@ -1,0 +1,295 @@
+//! What can go wrong.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::duration;
+
+/// Whom a fault strikes: nodes by label, or so many running ones picked at random.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// Labels: `n3`, or `n3-n7` for all five. A second process of the same name is `n3#2`.
+    pub nodes: Vec<String>,
+    /// How many more to pick at random.
+    pub random: usize,
+}
+
+impl Targets {
+    /// These nodes.
+    pub fn nodes(labels: &[&str]) -> Targets {
+        Targets { nodes: owned(labels), random: 0 }
+    }
+
+    /// So many running nodes, picked at random.
+    pub fn random(count: usize) -> Targets {
+        Targets { nodes: Vec::new(), random: count }
+    }
+}
+
+fn owned(labels: &[&str]) -> Vec<String> {
+    labels.iter().map(|label| (*label).to_owned()).collect()
+}
+
+/// Which way a loss works, as seen from the nodes that suffer it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// What they receive.
+    In,
+    /// What they send.
+    Out,
+    /// Both.
+    #[default]
+    Both,
+}
+
+/// One thing that goes wrong (or right again) at a moment of the scenario, counted from its start.
+/// A fault with an `until` ends then; without one it stays to the end.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Fault {
+    /// Processes die without a word.
+    Crash {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// Which, by label.
+        #[serde(default)]
+        nodes: Vec<String>,
+        /// And so many more at random.
+        #[serde(default)]
+        random: usize,
+        /// The whole host is gone: a connection attempt times out instead of being refused.
+        #[serde(default)]
+        silent: bool,
+    },
+    /// Processes start again, with nothing remembered; those still running die first.
+    Restart {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// Which, by label.
+        #[serde(default)]
+        nodes: Vec<String>,
+        /// And so many more at random, of all.
+        #[serde(default)]
+        random: usize,
+        /// At an address never used before.
+        #[serde(default)]
+        new_address: bool,
+        /// How far the host's clock is behind from now on.
+        #[serde(default, with = "duration")]
+        clock_behind: Duration,
+    },
+    /// Processes say goodbye and stop once enough peers know.
+    Leave {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// Which, by label.
+        #[serde(default)]
+        nodes: Vec<String>,
+        /// And so many more at random.
+        #[serde(default)]
+        random: usize,
+        /// How long they wait for the acknowledgements.
+        #[serde(with = "duration", default = "leave_deadline")]
+        deadline: Duration,
+    },
+    /// More nodes start, and join through the seeds.
+    Join {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// How many.
+        count: usize,
+    },
+    /// Another process starts under the name of each of these nodes, on another host.
+    Namesake {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// Whose names.
+        nodes: Vec<String>,
+    },
+    /// The network falls apart into sides. One more side is everybody who is in none of them.
+    Partition {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// When it heals.
+        #[serde(default, with = "duration::option")]
+        until: Option<Duration>,
+        /// The sides, by label.
+        sides: Vec<Vec<String>>,
+    },
+    /// One direction is cut: what `from` sends to `to` is dropped. Either may be left out and then
+    /// means everybody.
+    Cut {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// When it heals.
+        #[serde(default, with = "duration::option")]
+        until: Option<Duration>,
+        /// The senders, by label.
+        #[serde(default)]
+        from: Option<Vec<String>>,
+        /// The receivers, by label.
+        #[serde(default)]
+        to: Option<Vec<String>>,
+    },
+    /// Datagrams are lost, on top of the network's own loss.
+    Loss {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// When it ends.
+        #[serde(default, with = "duration::option")]
+        until: Option<Duration>,
+        /// Which share. 0 to 1.
+        rate: f64,
+        /// Who suffers it, by label; nobody named and none at random: everybody.
+        #[serde(default)]
+        nodes: Vec<String>,
+        /// And so many more at random.
+        #[serde(default)]
+        random: usize,
+        /// Which way.
+        #[serde(default)]
+        direction: Direction,
+    },
+    /// What some nodes send and receive takes longer.
+    Delay {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// When it ends.
+        #[serde(default, with = "duration::option")]
+        until: Option<Duration>,
+        /// Whose, by label.
+        #[serde(default)]
+        nodes: Vec<String>,
+        /// And so many more at random.
+        #[serde(default)]
+        random: usize,
+        /// By how much, each way.
+        #[serde(with = "duration")]
+        by: Duration,
+    },
+    /// Processes stand still; what arrives meanwhile waits for them.
+    Freeze {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// When they go on.
+        #[serde(with = "duration")]
+        until: Duration,
+        /// Which, by label.
+        #[serde(default)]
+        nodes: Vec<String>,
+        /// And so many more at random.
+        #[serde(default)]
+        random: usize,
+    },
+}
+
+fn leave_deadline() -> Duration {
+    Duration::from_secs(10)
+}
+
+impl Fault {
+    /// Processes that die at `at` without a word.
+    pub fn crash(at: Duration, targets: Targets) -> Fault {
+        let Targets { nodes, random } = targets;
+        Fault::Crash { at, nodes, random, silent: false }
+    }
+
+    /// Processes that start again at `at`, where they were.
+    pub fn restart(at: Duration, targets: Targets) -> Fault {
+        let Targets { nodes, random } = targets;
+        Fault::Restart { at, nodes, random, new_address: false, clock_behind: Duration::ZERO }
+    }
+
+    /// Processes that say goodbye at `at`.
+    pub fn leave(at: Duration, targets: Targets) -> Fault {
+        let Targets { nodes, random } = targets;
+        Fault::Leave { at, nodes, random, deadline: leave_deadline() }
+    }
+
+    /// A partition from `at` to `until`.
+    pub fn partition(at: Duration, until: Duration, sides: &[&[&str]]) -> Fault {
+        let sides = sides.iter().map(|labels| owned(labels)).collect();
+        Fault::Partition { at, until: Some(until), sides }
+    }
+
+    /// When it strikes.
+    pub fn at(&self) -> Duration {
+        match self {
+            Fault::Crash { at, .. }
+            | Fault::Restart { at, .. }
+            | Fault::Leave { at, .. }
+            | Fault::Join { at, .. }
+            | Fault::Namesake { at, .. }
+            | Fault::Partition { at, .. }
+            | Fault::Cut { at, .. }
+            | Fault::Loss { at, .. }
+            | Fault::Delay { at, .. }
+            | Fault::Freeze { at, .. } => *at,
+        }
+    }
+
+    /// When it ends, if it lasts and ends.
+    pub fn until(&self) -> Option<Duration> {
+        match self {
+            Fault::Partition { until, .. }
+            | Fault::Cut { until, .. }
+            | Fault::Loss { until, .. }
+            | Fault::Delay { until, .. } => *until,
+            Fault::Freeze { until, .. } => Some(*until),
+            Fault::Crash { .. }
+            | Fault::Restart { .. }
+            | Fault::Leave { .. }
+            | Fault::Join { .. }
+            | Fault::Namesake { .. } => None,
+        }
+    }
+
+    /// Its kind, as scenario files write it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Fault::Crash { .. } => "crash",
+            Fault::Restart { .. } => "restart",
+            Fault::Leave { .. } => "leave",
+            Fault::Join { .. } => "join",
+            Fault::Namesake { .. } => "namesake",
+            Fault::Partition { .. } => "partition",
+            Fault::Cut { .. } => "cut",
+            Fault::Loss { .. } => "loss",
+            Fault::Delay { .. } => "delay",
+            Fault::Freeze { .. } => "freeze",
+        }
+    }
+
+    /// Every list of labels in it, with the field it stands in.
+    pub(crate) fn labels(&self) -> Vec<(&'static str, &[String])> {
+        match self {
+            Fault::Crash { nodes, .. }
+            | Fault::Restart { nodes, .. }
+            | Fault::Leave { nodes, .. }
+            | Fault::Namesake { nodes, .. }
+            | Fault::Loss { nodes, .. }
+            | Fault::Delay { nodes, .. }
+            | Fault::Freeze { nodes, .. } => vec![("nodes", nodes)],
+            Fault::Partition { sides, .. } => sides.iter().map(|side| ("sides", &side[..])).collect(),
+            Fault::Cut { from, to, .. } => {
+                let list = |field, labels: &'_ Option<Vec<String>>| {
+                    labels.as_deref().map(|labels| (field, labels)).unwrap_or((field, &[]))
+                };
+                vec![list("from", from), list("to", to)]
+            }
+            Fault::Join { .. } => Vec::new(),
+        }
+    }
+}

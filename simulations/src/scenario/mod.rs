@@ -1,0 +1,226 @@
+//! A scenario: how many nodes, on what network, what goes wrong when, and what must hold.
+
+mod error;
+mod expect;
+mod fault;
+mod labels;
+mod read;
+
+use std::time::Duration;
+
+use headcount_swim::{Config, Detector};
+use headcount_wire::ClusterId;
+use serde::{Deserialize, Deserializer};
+
+use crate::duration;
+use crate::network::Latency;
+
+pub use error::ScenarioError;
+pub use expect::{EventRule, Expect};
+pub use fault::{Direction, Fault, Targets};
+pub(crate) use labels::node_of;
+
+/// A cluster's story, told in a TOML file or built in Rust. `docs/simulation.md` describes every
+/// field.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What it is called; the file's name without its ending.
+    pub name: String,
+    /// What it shows, in a sentence or two.
+    #[serde(default)]
+    pub description: String,
+    /// How long it takes to run.
+    #[serde(default)]
+    pub class: Class,
+    /// How many nodes start: `n0`, `n1`, ... 1 to 1,000,000.
+    pub nodes: usize,
+    /// How much virtual time it covers.
+    #[serde(with = "duration")]
+    pub duration: Duration,
+    /// Why it cannot pass for now, if it cannot. A run that fails is then as expected, and one
+    /// that passes is not.
+    #[serde(default)]
+    pub expected_to_fail: Option<String>,
+    /// How the engines are set.
+    #[serde(default)]
+    pub engine: EngineSettings,
+    /// The network between the nodes.
+    #[serde(default)]
+    pub network: NetworkSettings,
+    /// How the nodes start.
+    #[serde(default)]
+    pub start: Start,
+    /// What goes wrong, in any order.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+    /// What must hold.
+    #[serde(default)]
+    pub expect: Expect,
+    /// The file it was read from.
+    #[serde(skip)]
+    pub(crate) file: Option<String>,
+}
+
+/// How long a scenario takes to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Seconds, in a development build too.
+    #[default]
+    Quick,
+    /// Up to some minutes in a release build.
+    Long,
+    /// Longer, or with more memory than a small machine has.
+    Huge,
+}
+
+/// What differs from the defaults of [`Config`]. Intervals that are not set follow the period.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineSettings {
+    /// How members are watched: `"swim"` or `"lifeguard"`.
+    #[serde(deserialize_with = "detector")]
+    pub detector: Option<Detector>,
+    /// The protocol period T.
+    #[serde(with = "duration::option")]
+    pub period: Option<Duration>,
+    /// How long a direct ping may take.
+    #[serde(with = "duration::option")]
+    pub probe_timeout: Option<Duration>,
+    /// How many relays are asked to ping a silent member.
+    pub indirect_probes: Option<usize>,
+    /// A suspicion lasts at least this many times log10 N periods.
+    pub suspicion_alpha: Option<f64>,
+    /// A lone suspicion lasts this many times the least.
+    pub suspicion_beta: Option<f64>,
+    /// So many further accusers bring a suspicion down to the least.
+    pub suspicion_confirmations: Option<usize>,
+    /// How often fresh claims are gossiped.
+    #[serde(with = "duration::option")]
+    pub gossip_interval: Option<Duration>,
+    /// To how many peers each time.
+    pub gossip_fanout: Option<usize>,
+    /// How often a claim is told, as a multiple of log10 N.
+    pub retransmit: Option<u32>,
+    /// The most bytes of a datagram.
+    pub datagram_budget: Option<usize>,
+    /// How long a dead record is kept and told.
+    #[serde(with = "duration::option")]
+    pub tombstone_ttl: Option<Duration>,
+}
+
+fn detector<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Detector>, D::Error> {
+    let name = String::deserialize(input)?;
+    let unknown = || serde::de::Error::unknown_variant(&name, &["swim", "lifeguard"]);
+    Detector::from_name(&name).map(Some).ok_or_else(unknown)
+}
+
+impl EngineSettings {
+    /// The configuration of every engine of the scenario.
+    pub fn config(&self) -> Config {
+        let mut config = Config::new(ClusterId::of("simulation"));
+        if let Some(period) = self.period {
+            config = config.with_period(period);
+        }
+        set(&mut config.detector, self.detector);
+        set(&mut config.probe_timeout, self.probe_timeout);
+        set(&mut config.indirect_probes, self.indirect_probes);
+        set(&mut config.suspicion_alpha, self.suspicion_alpha);
+        set(&mut config.suspicion_beta, self.suspicion_beta);
+        set(&mut config.suspicion_confirmations, self.suspicion_confirmations);
+        set(&mut config.gossip_interval, self.gossip_interval);
+        set(&mut config.gossip_fanout, self.gossip_fanout);
+        set(&mut config.retransmit, self.retransmit);
+        set(&mut config.datagram_budget, self.datagram_budget);
+        set(&mut config.limits.tombstone_ttl, self.tombstone_ttl);
+        config
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+/// The network between the nodes, before anything goes wrong.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkSettings {
+    /// How long a datagram takes. Default 500 us to 1,500 us, evenly.
+    pub latency: Latency,
+    /// Which share of the datagrams is lost. 0 to 1, default 0.
+    pub loss: f64,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> NetworkSettings {
+        let us = Duration::from_micros;
+        NetworkSettings { latency: Latency::Uniform { from: us(500), to: us(1_500) }, loss: 0.0 }
+    }
+}
+
+/// How the nodes start: node i at i times the interval, each joining through the seeds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Start {
+    /// How long after its predecessor each node starts. Default 0: all at once.
+    #[serde(with = "duration")]
+    pub interval: Duration,
+    /// How many of the first nodes are the seeds of everybody. Default 1.
+    pub seeds: usize,
+}
+
+impl Default for Start {
+    fn default() -> Start {
+        Start { interval: Duration::ZERO, seeds: 1 }
+    }
+}
+
+impl Scenario {
+    /// A calm scenario to be filled in: nodes that start at once and join through `n0`.
+    pub fn new(name: &str, nodes: usize, duration: Duration) -> Scenario {
+        Scenario {
+            name: name.to_owned(),
+            description: String::new(),
+            class: Class::default(),
+            nodes,
+            duration,
+            expected_to_fail: None,
+            engine: EngineSettings::default(),
+            network: NetworkSettings::default(),
+            start: Start::default(),
+            faults: Vec::new(),
+            expect: Expect::default(),
+            file: None,
+        }
+    }
+
+    /// Adds a fault.
+    pub fn fault(mut self, fault: Fault) -> Scenario {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Sets how the engines behave.
+    pub fn engine(self, engine: EngineSettings) -> Scenario {
+        Scenario { engine, ..self }
+    }
+
+    /// Sets the network.
+    pub fn network(self, latency: Latency, loss: f64) -> Scenario {
+        Scenario { network: NetworkSettings { latency, loss }, ..self }
+    }
+
+    /// Sets what must hold.
+    pub fn expect(self, expect: Expect) -> Scenario {
+        Scenario { expect, ..self }
+    }
+
+    /// The one line that runs it again.
+    pub fn replay(&self, seed: u64) -> String {
+        let file = self.file.as_deref().unwrap_or(&self.name);
+        format!("headcount sim run {file} --seed {seed}")
+    }
+}

@@ -1,0 +1,251 @@
+//! Reading scenarios, and checking what the types alone cannot.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+
+use crate::duration::show;
+use crate::network::Latency;
+use crate::scenario::fault::Fault;
+use crate::scenario::labels::{self, Label};
+use crate::scenario::{Scenario, ScenarioError};
+
+/// The most nodes of a scenario, and the most that a fault may add.
+const MOST_NODES: usize = 1_000_000;
+
+/// Where a value stands in a scenario: keys and positions, outermost first.
+type Path_ = Vec<Step>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Key(&'static str),
+    Item(usize),
+}
+
+/// A value that cannot be: where, and what to change.
+struct Fault_ {
+    path: Path_,
+    problem: String,
+}
+
+impl Scenario {
+    /// Reads a scenario from TOML.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] names the line, the field and what to change.
+    pub fn from_toml(text: &str) -> Result<Scenario, ScenarioError> {
+        let scenario: Scenario = toml::from_str(text).map_err(|error| unreadable(text, &error))?;
+        scenario.validate().map_err(|wrong| ScenarioError {
+            file: None,
+            line: line_of(text, &wrong.path),
+            field: show_path(&wrong.path),
+            problem: wrong.problem,
+        })?;
+        Ok(scenario)
+    }
+
+    /// Reads a scenario from a TOML file.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] names the file, the line, the field and what to change.
+    pub fn load(path: &Path) -> Result<Scenario, ScenarioError> {
+        let file = path.display().to_string();
+        let in_file = |error: ScenarioError| ScenarioError { file: Some(file.clone()), ..error };
+        let text = fs::read_to_string(path).map_err(|error| {
+            let problem = format!("cannot be read: {error}; give the path of a scenario file");
+            in_file(ScenarioError { file: None, line: None, field: String::new(), problem })
+        })?;
+        let scenario = Scenario::from_toml(&text).map_err(in_file)?;
+        Ok(Scenario { file: Some(file), ..scenario })
+    }
+
+    /// Checks what a scenario built in Rust may get wrong; scenarios that were read are checked
+    /// already.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] names the field and what to change.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        self.validate().map_err(|wrong| ScenarioError {
+            file: self.file.clone(),
+            line: None,
+            field: show_path(&wrong.path),
+            problem: wrong.problem,
+        })
+    }
+
+    fn validate(&self) -> Result<(), Fault_> {
+        let root = |field| vec![Step::Key(field)];
+        within(root("nodes"), self.nodes, 1, MOST_NODES)?;
+        let start = |field| vec![Step::Key("start"), Step::Key(field)];
+        within(start("seeds"), self.start.seeds, 1, self.nodes)?;
+        let network = |field| vec![Step::Key("network"), Step::Key(field)];
+        within(network("loss"), self.network.loss, 0.0, 1.0)?;
+        self.validate_latency().map_err(|problem| Fault_ { path: network("latency"), problem })?;
+        if let Err(error) = self.engine.config().check() {
+            let field = error.field.trim_start_matches("limits.");
+            let path = vec![Step::Key("engine"), Step::Key(field)];
+            let problem = format!("{} is out of range; use {}", error.value, error.range);
+            return Err(Fault_ { path, problem });
+        }
+        for (i, fault) in self.faults.iter().enumerate() {
+            self.validate_fault(i, fault)?;
+        }
+        for (i, rule) in self.expect.events.iter().enumerate() {
+            let path =
+                |field| vec![Step::Key("expect"), Step::Key("events"), Step::Item(i), Step::Key(field)];
+            within(path("share"), rule.share, 0.0, 1.0)?;
+            for label in rule.about.iter().flatten().filter(|label| *label != "faulted") {
+                self.validate_label(label)
+                    .map_err(|problem| Fault_ { path: path("about"), problem })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_latency(&self) -> Result<(), String> {
+        match self.network.latency {
+            Latency::Uniform { from, to } if from > to => {
+                Err(format!("`from` {} is more than `to` {}", show(from), show(to)))
+            }
+            Latency::LogNormal { sigma, .. } if !(0.0..=3.0).contains(&sigma) => {
+                Err(format!("sigma {sigma} is out of range; use 0 to 3"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn validate_fault(&self, i: usize, fault: &Fault) -> Result<(), Fault_> {
+        let path = |field| vec![Step::Key("faults"), Step::Item(i), Step::Key(field)];
+        let wrong = |field, problem| Fault_ { path: path(field), problem };
+        let ends = [("at", Some(fault.at())), ("until", fault.until())];
+        for (field, at) in ends.into_iter().filter_map(|(field, at)| Some((field, at?))) {
+            if at > self.duration {
+                let problem = format!(
+                    "{} is after the end; make it at most the duration, {}",
+                    show(at),
+                    show(self.duration)
+                );
+                return Err(wrong(field, problem));
+            }
+        }
+        if fault.until().is_some_and(|until| until <= fault.at()) {
+            let problem = format!("must be later than `at`, {}", show(fault.at()));
+            return Err(wrong("until", problem));
+        }
+        for (field, labels) in fault.labels() {
+            for label in labels {
+                self.validate_label(label).map_err(|problem| wrong(field, problem))?;
+            }
+        }
+        match fault {
+            Fault::Crash { nodes, random, .. }
+            | Fault::Restart { nodes, random, .. }
+            | Fault::Leave { nodes, random, .. }
+            | Fault::Delay { nodes, random, .. }
+            | Fault::Freeze { nodes, random, .. }
+                if nodes.is_empty() && *random == 0 =>
+            {
+                Err(wrong("nodes", "strikes nobody; name nodes, or set `random`".to_owned()))
+            }
+            Fault::Namesake { nodes, .. } if nodes.is_empty() => {
+                Err(wrong("nodes", "strikes nobody; name nodes".to_owned()))
+            }
+            Fault::Cut { from: None, to: None, .. } => {
+                Err(wrong("from", "cuts everybody off; name senders or receivers".to_owned()))
+            }
+            Fault::Partition { sides, .. } if sides.is_empty() => {
+                Err(wrong("sides", "has no side; name the nodes of at least one".to_owned()))
+            }
+            Fault::Loss { rate, .. } => within(path("rate"), *rate, 0.0, 1.0),
+            Fault::Join { count, .. } => within(path("count"), *count, 1, MOST_NODES),
+            _ => Ok(()),
+        }
+    }
+
+    fn validate_label(&self, label: &str) -> Result<(), String> {
+        let joining = self.faults.iter().map(|fault| match fault {
+            Fault::Join { count, .. } => *count,
+            _ => 0,
+        });
+        let last = self.nodes + joining.sum::<usize>() - 1;
+        match labels::parse(label) {
+            None => Err(format!("`{label}` is no node; write n3, n3-n7 or n3#2")),
+            Some(Label::Range(_, node) | Label::Copy(node, _)) if node > last => {
+                Err(format!("there is no {label}; the nodes are n0 to n{last}"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+fn within<T>(path: Path_, value: T, least: T, most: T) -> Result<(), Fault_>
+where
+    T: PartialOrd + std::fmt::Display,
+{
+    // Written so that a NaN is out of range.
+    if value >= least && value <= most {
+        return Ok(());
+    }
+    let problem = format!("{value} is out of range; use {least} to {most}");
+    Err(Fault_ { path, problem })
+}
+
+fn show_path(path: &[Step]) -> String {
+    path.iter().fold(String::new(), |text, step| match step {
+        Step::Key(key) if text.is_empty() => (*key).to_owned(),
+        Step::Key(key) => format!("{text}.{key}"),
+        Step::Item(i) => format!("{text}[{i}]"),
+    })
+}
+
+/// What the TOML reader complains of, with the line's own text for the field.
+fn unreadable(text: &str, error: &toml::de::Error) -> ScenarioError {
+    let line = error.span().map(|span| line_at(text, span.start));
+    let source = line.and_then(|line| text.lines().nth(line - 1)).map(str::trim);
+    let field = source.and_then(|s| s.split_once('=')).map_or("", |(field, _)| field.trim());
+    ScenarioError {
+        file: None,
+        line,
+        field: field.to_owned(),
+        problem: error.message().trim_end().replace('\n', "; "),
+    }
+}
+
+/// The line in which the value at `path` stands, or the nearest thing around it.
+fn line_of(text: &str, path: &[Step]) -> Option<usize> {
+    let root = DeTable::parse(text).ok()?;
+    let mut at = 0;
+    let mut table: Option<&DeTable<'_>> = Some(root.get_ref());
+    let mut value: Option<&Spanned<DeValue<'_>>> = None;
+    for step in path {
+        let next = match step {
+            Step::Key(key) => {
+                let table = table.or_else(|| value.and_then(|v| v.get_ref().as_table()))?;
+                table.get(*key)
+            }
+            Step::Item(i) => value.and_then(|v| v.get_ref().as_array())?.get(*i),
+        };
+        let Some(found) = next else { break };
+        at = found.span().start;
+        value = Some(found);
+        table = None;
+    }
+    value.is_some().then(|| line_at(text, at))
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    let before = &text.as_bytes()[..offset.min(text.len())];
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The time after which nothing is scheduled to change any more.
+impl Scenario {
+    /// When the last node has started.
+    pub(crate) fn started(&self) -> Duration {
+        let others = u32::try_from(self.nodes.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.start.interval * others
+    }
+}

@@ -13,8 +13,11 @@ use crate::id::Name;
 pub type Tags = BTreeMap<String, String>;
 
 /// The most bytes that the tags of one member may take together, keys and values.
-/// Chosen so that one record with all its tags fits the smallest datagram budget.
 pub const MAX_TAG_BYTES: usize = 256;
+
+/// The most tags of one member. With [`MAX_TAG_BYTES`] it keeps every record within the default
+/// datagram budget.
+pub const MAX_TAGS: usize = 32;
 
 /// The most bytes of a zone's name.
 pub const MAX_ZONE_BYTES: usize = 32;
@@ -122,6 +125,9 @@ pub enum AttributesError {
     /// The tags take too many bytes.
     #[error("the tags take {0} bytes, keys and values together; the most is {MAX_TAG_BYTES}")]
     TagsTooLarge(usize),
+    /// There are too many tags.
+    #[error("there are {0} tags; the most is {MAX_TAGS}")]
+    TooManyTags(usize),
     /// A tag has no key.
     #[error("a tag has an empty key; give it a name")]
     EmptyKey,
@@ -145,6 +151,9 @@ impl Attributes {
         let bytes: usize = self.tags.iter().map(|(k, v)| k.len() + v.len()).sum();
         if bytes > MAX_TAG_BYTES {
             return Err(AttributesError::TagsTooLarge(bytes));
+        }
+        if self.tags.len() > MAX_TAGS {
+            return Err(AttributesError::TooManyTags(self.tags.len()));
         }
         if self.tags.contains_key("") {
             return Err(AttributesError::EmptyKey);

@@ -20,7 +20,7 @@ mod update;
 mod version_vector;
 
 pub use attributes::{
-    Attributes, AttributesError, AttributesVersion, MAX_TAG_BYTES, MAX_ZONE_BYTES, ProtocolRange,
+    Attributes, AttributesError, AttributesVersion, MAX_TAG_BYTES, MAX_TAGS, MAX_ZONE_BYTES, ProtocolRange,
     Serving, Tags,
 };
 pub use claim::{Claim, Life, MAX_GENERATION, MAX_GENERATION_STEP, Status, Version};

@@ -105,13 +105,8 @@ impl Table {
     ///
     /// # Errors
     /// A bound that the new attributes break; nothing is changed.
-    pub fn set_own(&mut self, now: Time, change: OwnAttributes) -> Result<bool, AttributesError> {
-        let mut attributes = self.own.attributes.clone();
-        match change {
-            OwnAttributes::Tags(tags) => attributes.tags = tags,
-            OwnAttributes::Serving(serving) => attributes.serving = serving,
-            OwnAttributes::Address(address) => attributes.address = address,
-        }
+    pub fn set_own(&mut self, now: Time, change: &OwnAttributes) -> Result<bool, AttributesError> {
+        let mut attributes = change.applied_to(&self.own.attributes);
         attributes.check()?;
         if attributes == self.own.attributes {
             return Ok(false);
@@ -265,4 +260,17 @@ pub enum OwnAttributes {
     Serving(Serving),
     /// Where it can be reached.
     Address(SocketAddr),
+}
+
+impl OwnAttributes {
+    /// `attributes` with this change, at the same version.
+    pub fn applied_to(&self, attributes: &Attributes) -> Attributes {
+        let mut attributes = attributes.clone();
+        match self {
+            OwnAttributes::Tags(tags) => attributes.tags = tags.clone(),
+            OwnAttributes::Serving(serving) => attributes.serving = *serving,
+            OwnAttributes::Address(address) => attributes.address = *address,
+        }
+        attributes
+    }
 }

@@ -10,14 +10,16 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use headcount_fanout::{Peers, ProbeOrder};
 use headcount_health::{Agreement, Contact, Contacts};
 use headcount_state::{
-    Attributes, AttributesError, AttributesVersion, Life, MemberId, Name, OwnAttributes, Record,
-    Serving, Standing, Table, Tags, Time,
+    Attributes, AttributesError, AttributesVersion, Claim, Life, MemberId, Name, OwnAttributes,
+    Record, Serving, Standing, Status, Table, Tags, Time, Update, Version,
 };
-use headcount_wire::{DecodeError, Heartbeat, Target};
+use headcount_wire::{DecodeError, Heartbeat, Target, update_bytes};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
@@ -66,6 +68,35 @@ pub enum Error {
     /// The node's own attributes break a bound.
     #[error(transparent)]
     Attributes(#[from] AttributesError),
+    /// The node's own record would not fit a datagram.
+    #[error(
+        "the member's record takes {bytes} bytes and a datagram has room for {room}; \
+         use a shorter name, fewer tags or a larger datagram budget"
+    )]
+    RecordTooLarge {
+        /// What the record takes.
+        bytes: usize,
+        /// What a datagram leaves for it.
+        room: usize,
+    },
+}
+
+/// What header, heartbeat and the largest body take of a datagram, at most.
+const OVERHEAD_BYTES_MAX: usize = 160;
+
+/// A member whose record fits no datagram could only be told of over streams.
+fn check_size(config: &Config, own: &Attributes) -> Result<(), Error> {
+    let version = Version::new(own.version.life, u32::MAX, Status::Suspect);
+    let claim = Claim { id: own.name.id(), version, over: Some(own.version.life.instance) };
+    let update = Update {
+        attributes: Some(Arc::new(own.clone())),
+        age: Duration::MAX,
+        accuser: Some(own.name.id()),
+        ..Update::claim(claim)
+    };
+    let bytes = update_bytes(&update);
+    let room = config.datagram_budget - OVERHEAD_BYTES_MAX;
+    if bytes > room { Err(Error::RecordTooLarge { bytes, room }) } else { Ok(()) }
 }
 
 /// The protocol of one node, without sockets, clock or randomness of its own.
@@ -131,6 +162,7 @@ impl Engine {
             protocol: SPOKEN,
         };
         attributes.check()?;
+        check_size(&config, &attributes)?;
         let table = Table::new(attributes, config.limits, now);
         let doubt = match config.detector {
             Detector::Swim => 0,
@@ -230,10 +262,11 @@ impl Engine {
     /// Changes what this node says of itself.
     ///
     /// # Errors
-    /// [`AttributesError`] names the bound that the new value breaks; nothing is changed.
-    pub fn set_own(&mut self, now: Time, change: OwnAttributes) -> Result<(), AttributesError> {
+    /// [`Error`] names the bound that the new value breaks; nothing is changed.
+    pub fn set_own(&mut self, now: Time, change: OwnAttributes) -> Result<(), Error> {
         self.wake(now);
-        if self.table.set_own(now, change)? && self.table.standing() == Standing::Member {
+        check_size(&self.config, &change.applied_to(self.table.own_attributes()))?;
+        if self.table.set_own(now, &change)? && self.table.standing() == Standing::Member {
             self.tell(now, self.table.own_id(), Lane::Attributes);
             let updated = self.own_member().map(Event::Updated);
             self.events.extend(updated);

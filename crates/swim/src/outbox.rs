@@ -164,7 +164,8 @@ impl Engine {
         let mut reached = None;
         let mut rest = self.table.newest_before(self.pace.cursor()).peekable();
         while let Some((seq, record)) = rest.peek() {
-            if !datagram.push(&record.update(now)) {
+            // One that fits no datagram, of a member with a larger budget, goes by stream alone.
+            if !datagram.push(&record.update(now)) && reached.is_some() {
                 break;
             }
             reached = Some(*seq);

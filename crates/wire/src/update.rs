@@ -116,7 +116,9 @@ fn attributes_from_proto(
             AttributesError::ZoneTooLong(_) => "attributes.zone",
             AttributesError::Protocol(_) => "attributes.protocol_min",
             AttributesError::Serving(_) => "attributes.serving",
-            AttributesError::TagsTooLarge(_) | AttributesError::EmptyKey => "attributes.tags",
+            AttributesError::TagsTooLarge(_)
+            | AttributesError::TooManyTags(_)
+            | AttributesError::EmptyKey => "attributes.tags",
         })),
     }
 }

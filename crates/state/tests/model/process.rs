@@ -80,8 +80,16 @@ impl Process {
     pub(crate) fn wake(&mut self) {
         if self.switches.stale && self.now.since(self.last_contact) > STALE_AFTER {
             self.table.go_stale(self.now);
+            self.last_contact = self.now;
         }
-        self.last_contact = self.now;
+    }
+
+    /// Lets a time pass in which it was, or was not, in touch with others.
+    pub(crate) fn pass_long(&mut self, time: Duration, in_touch: bool) {
+        self.pass(time);
+        if in_touch {
+            self.last_contact = self.now;
+        }
     }
 
     /// Lets time pass, and forgets what is due.
@@ -124,6 +132,7 @@ impl Process {
         out: &mut Vec<Envelope>,
     ) {
         self.wake();
+        self.last_contact = self.now;
         let mut post = |message| out.push(Envelope { from: self.address, to: from, message });
         match message {
             Message::Claims(updates) => self.hear(from, &updates, findings, out),

@@ -1,0 +1,123 @@
+//! Joining, leaving, restarting: who is a member, as everyone sees it.
+
+mod net;
+
+use std::time::Duration;
+
+use headcount_state::{OwnAttributes, Serving, Standing, Status, Time};
+use headcount_swim::{Engine, Event};
+use net::{Net, address, config, id, identity, name};
+
+#[test]
+fn nodes_that_join_one_seed_all_know_each_other() {
+    let mut net = Net::converged(8, &config());
+    let view_id = net.engine(0).table().summary().view_id;
+    net.run(Duration::from_secs(20));
+    let now = net.now;
+    for place in 0..8 {
+        let engine = net.engine(place);
+        assert_eq!(engine.table().summary().view_id, view_id);
+        assert!(engine.agreement(now).is_complete(), "{:?}", engine.agreement(now));
+    }
+    assert!(net.events.iter().all(|(_, _, event)| matches!(event, Event::Agreed { .. })));
+}
+
+#[test]
+fn a_leave_is_acknowledged_and_seen_as_left_not_as_a_failure() {
+    let mut net = Net::converged(6, &config());
+    let now = net.now;
+    net.engine(5).leave(now);
+    net.pump(5);
+    let departed = |net: &Net| net.events_at(5).any(|e| matches!(e, Event::Departed { .. }));
+    assert!(net.run_until(now + Duration::from_secs(1), departed));
+    assert_eq!(net.engine(5).departed_acks(), 5);
+    net.kill(5);
+    net.run(Duration::from_secs(60));
+    for place in 0..5 {
+        assert_eq!(net.status(place, 5), Some(Status::Left));
+        assert!(!net.events_at(place).any(|e| matches!(e, Event::Failed(_) | Event::Suspected(_))));
+    }
+}
+
+#[test]
+fn attributes_reach_everyone_and_change_no_status() {
+    let mut net = Net::converged(6, &config());
+    let now = net.now;
+    net.engine(2).set_own(now, OwnAttributes::Serving(Serving::Draining)).expect("set");
+    let seen = |net: &Net| {
+        (0..6).all(|at| {
+            let member = net.engines[at].as_ref().and_then(|e| e.member(id(2)));
+            member.is_some_and(|m| m.serving() == Serving::Draining)
+        })
+    };
+    assert!(net.run_until(now + Duration::from_secs(5), seen));
+    assert!(net.events.iter().all(|(_, _, e)| !matches!(e, Event::Suspected(_))));
+}
+
+#[test]
+fn a_restart_on_a_new_address_is_one_member_restarted_once() {
+    let mut net = Net::converged(5, &config());
+    net.kill(4);
+    let own = identity(&name(4), address(9), 1, 999);
+    let engine = Engine::new(config(), own, 77, net.now).expect("an engine");
+    net.engines[4] = Some(engine);
+    net.join(4, 0);
+    let end = net.now + Duration::from_secs(5);
+    let moved = |net: &Net| {
+        (0..5).all(|at| {
+            let member = net.engines[at].as_ref().and_then(|e| e.member(id(4)));
+            member.is_some_and(|m| m.address() == address(9) && m.status() == Status::Alive)
+        })
+    };
+    assert!(net.run_until(end, moved), "new address in all views within five periods");
+    net.run(Duration::from_secs(30));
+    for place in 0..4 {
+        let restarts = net.events_at(place).filter(|e| matches!(e, Event::Restarted(_))).count();
+        assert_eq!(restarts, 1, "at {place}: {:?}", net.events_at(place).collect::<Vec<_>>());
+        assert!(!net.events_at(place).any(|e| matches!(e, Event::Failed(_))));
+    }
+}
+
+#[test]
+fn of_two_live_namesakes_one_wins_and_the_other_returns_when_it_is_dead() {
+    let mut net = Net::converged(4, &config());
+    let own = identity(&name(3), address(7), 1, 5_000);
+    let rival = Engine::new(config(), own, 5, net.now).expect("an engine");
+    net.engines.push(Some(rival));
+    net.join(4, 0);
+    net.run(Duration::from_secs(20));
+    let standings = [3, 4].map(|place| net.engine(place).standing());
+    let displaced = standings.iter().filter(|s| matches!(s, Standing::Displaced { .. })).count();
+    assert_eq!(displaced, 1, "{standings:?}");
+    let (loser, winner) = if standings[0] == Standing::Member { (4, 3) } else { (3, 4) };
+    let told = net.events_at(loser).filter(|e| matches!(e, Event::Displaced { .. })).count();
+    assert_eq!(told, 1);
+    let held = net.engine(0).member(id(3)).expect("a member").address();
+    let winner_address = net.engine(winner).table().own_attributes().address;
+    assert_eq!(held, winner_address);
+
+    net.kill(winner);
+    net.run(Duration::from_secs(120));
+    assert_eq!(net.engine(loser).standing(), Standing::Member);
+    let loser_address = net.engine(loser).table().own_attributes().address;
+    for place in 0..3 {
+        let member = net.engine(place).member(id(3)).expect("a member");
+        assert_eq!((member.status(), member.address()), (Status::Alive, loser_address));
+    }
+}
+
+#[test]
+fn a_node_that_booted_before_its_seed_finds_it_later() {
+    let mut net = Net::new(2, &config());
+    let seed = net.kill(0);
+    net.join(1, 0);
+    net.run(Duration::from_secs(10));
+    assert!(net.events_at(1).any(|e| matches!(e, Event::Seed { result: Err(_), .. })));
+    drop(seed);
+    let own = identity(&name(0), address(0), 2_000, 50);
+    net.engines[0] = Some(Engine::new(config(), own, 3, net.now).expect("an engine"));
+    let end = net.now + Duration::from_secs(15);
+    let together = |net: &Net| (0..2).all(|at| net.count(at, Status::Alive) == 2);
+    assert!(net.run_until(end, together));
+    assert!(net.now > Time::ZERO);
+}

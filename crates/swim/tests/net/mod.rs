@@ -1,0 +1,236 @@
+//! A handful of engines on a scripted network: one millisecond between any two, and a rule that
+//! says which datagrams and streams get through.
+
+#![allow(unreachable_pub, reason = "a module of test programs")]
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use headcount_state::{Instance, Life, MemberId, Name, Serving, Status, Tags, Time};
+use headcount_swim::{Config, Engine, Event, Identity, StreamEnd, StreamId, StreamStep};
+use headcount_wire::ClusterId;
+
+pub const LATENCY: Duration = Duration::from_millis(1);
+
+/// Whether something from one node (by place) reaches another.
+pub type Rule = Box<dyn Fn(usize, usize) -> bool>;
+
+pub struct Net {
+    pub now: Time,
+    pub engines: Vec<Option<Engine>>,
+    pub events: Vec<(Time, usize, Event)>,
+    pub passes: Rule,
+    flying: BTreeMap<(Time, u64), Flight>,
+    sent: Cell<u64>,
+}
+
+struct Flight {
+    from: SocketAddr,
+    to: usize,
+    bytes: Vec<u8>,
+}
+
+pub fn config() -> Config {
+    Config::new(ClusterId::of("test"))
+}
+
+pub fn address(place: usize) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1 + place as u8], 7946))
+}
+
+pub fn name(place: usize) -> String {
+    format!("n{place}")
+}
+
+pub fn id(place: usize) -> MemberId {
+    MemberId::of(&name(place))
+}
+
+pub fn identity(name: &str, address: SocketAddr, generation: u64, instance: u64) -> Identity {
+    Identity {
+        name: Name::new(name).expect("a name"),
+        address,
+        life: Life { generation, instance: Instance::from_u64(instance).expect("not zero") },
+        tags: Tags::new(),
+        zone: String::new(),
+        serving: Serving::Serving,
+    }
+}
+
+#[allow(dead_code, reason = "each test file uses the part that it needs")]
+impl Net {
+    /// Nodes that do not know each other yet.
+    pub fn new(nodes: usize, config: &Config) -> Net {
+        let engine = |place: usize| {
+            let own = identity(&name(place), address(place), 1_000, 100 + place as u64);
+            Engine::new(config.clone(), own, place as u64, Time::ZERO).expect("an engine")
+        };
+        Net {
+            now: Time::ZERO,
+            engines: (0..nodes).map(|place| Some(engine(place))).collect(),
+            events: Vec::new(),
+            passes: Box::new(|_, _| true),
+            flying: BTreeMap::new(),
+            sent: Cell::new(0),
+        }
+    }
+
+    /// Nodes that have joined through the first and know each other.
+    pub fn converged(nodes: usize, config: &Config) -> Net {
+        let mut net = Net::new(nodes, config);
+        for place in 1..nodes {
+            net.join(place, 0);
+        }
+        net.run(config.period * 6);
+        for place in 0..nodes {
+            assert_eq!(net.count(place, Status::Alive), nodes, "views of {place} at the start");
+        }
+        net.events.clear();
+        net
+    }
+
+    pub fn join(&mut self, place: usize, seed: usize) {
+        let now = self.now;
+        self.engine(place).join(now, address(seed));
+        self.engine(place).set_seeds(vec![address(seed)]);
+        self.pump(place);
+    }
+
+    pub fn engine(&mut self, place: usize) -> &mut Engine {
+        self.engines[place].as_mut().expect("a running node")
+    }
+
+    /// Takes a node away without a word.
+    pub fn kill(&mut self, place: usize) -> Engine {
+        self.engines[place].take().expect("a running node")
+    }
+
+    pub fn status(&self, at: usize, of: usize) -> Option<Status> {
+        self.engines[at].as_ref().and_then(|e| e.member(id(of))).map(|m| m.status())
+    }
+
+    pub fn count(&self, at: usize, status: Status) -> usize {
+        let engine = self.engines[at].as_ref().expect("a running node");
+        engine.members().filter(|m| m.status() == status).count()
+    }
+
+    /// The events at one node.
+    pub fn events_at(&self, place: usize) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(move |(_, at, _)| *at == place).map(|(_, _, event)| event)
+    }
+
+    pub fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        self.run_until(end, |_| false);
+    }
+
+    /// Runs until `done`, at most to `end`; true if it was done.
+    pub fn run_until(&mut self, end: Time, done: impl Fn(&Net) -> bool) -> bool {
+        for place in 0..self.engines.len() {
+            self.pump(place);
+        }
+        while !done(self) {
+            let timers = self.engines.iter().flatten().filter_map(Engine::poll_timeout);
+            let arrivals = self.flying.keys().next().map(|(at, _)| *at);
+            let Some(next) = timers.chain(arrivals).min().filter(|at| *at <= end) else {
+                self.now = end;
+                return done(self);
+            };
+            self.now = next.max(self.now);
+            self.step();
+        }
+        true
+    }
+
+    fn step(&mut self) {
+        let now = self.now;
+        while let Some(flight) = self.flying.first_entry().filter(|f| f.key().0 <= now) {
+            let flight = flight.remove();
+            if let Some(engine) = &mut self.engines[flight.to] {
+                engine.receive(now, flight.from, &flight.bytes);
+                self.pump(flight.to);
+            }
+        }
+        for place in 0..self.engines.len() {
+            let due = |e: &Engine| e.poll_timeout().is_some_and(|at| at <= now);
+            if let Some(engine) = self.engines[place].as_mut().filter(|e| due(e)) {
+                engine.tick(now);
+                self.pump(place);
+            }
+        }
+    }
+
+    /// Drains a node's outputs.
+    pub fn pump(&mut self, place: usize) {
+        let now = self.now;
+        loop {
+            let Some(engine) = &mut self.engines[place] else { return };
+            while let Some(event) = engine.poll_event() {
+                self.events.push((now, place, event));
+            }
+            if let Some(transmit) = engine.poll_transmit(now) {
+                assert!(transmit.bytes.len() <= engine.config().datagram_budget);
+                let own = engine.table().own_attributes().address;
+                if let Some(to) = self.place_of(transmit.to).filter(|to| (self.passes)(place, *to))
+                {
+                    let seq = self.sent.get();
+                    self.sent.set(seq + 1);
+                    let flight = Flight { from: own, to, bytes: transmit.bytes.to_vec() };
+                    self.flying.insert((now + LATENCY, seq), flight);
+                }
+            } else if let Some(open) = engine.poll_stream() {
+                self.open_stream(place, open.id, open.to);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn place_of(&self, address: SocketAddr) -> Option<usize> {
+        let at = |e: &Option<Engine>| {
+            e.as_ref().is_some_and(|e| e.table().own_attributes().address == address)
+        };
+        self.engines.iter().position(at)
+    }
+
+    /// Streams are played to their end at once: their timing is not what these tests are about.
+    fn open_stream(&mut self, caller: usize, id: StreamId, to: SocketAddr) {
+        let now = self.now;
+        let place = self.place_of(to).filter(|place| (self.passes)(caller, *place));
+        let server = place.filter(|place| (self.passes)(*place, caller));
+        let from = address(caller);
+        let Some(server) = server else {
+            self.engine(caller).stream_closed(now, id, StreamEnd::Refused);
+            return;
+        };
+        let Some(accepted) = self.engine(server).stream_accepted(now, from) else {
+            let end = StreamEnd::Failed("dropped".to_owned());
+            self.engine(caller).stream_closed(now, id, end);
+            return;
+        };
+        let ends = [(caller, id), (server, accepted)];
+        let mut silent = 0;
+        let mut turn = 0;
+        while silent < 2 {
+            let ((place, id), (other, other_id)) = (ends[turn], ends[1 - turn]);
+            match self.engine(place).stream_next(now, id) {
+                StreamStep::Send(bytes) => {
+                    silent = 0;
+                    self.engine(other).stream_frame(now, other_id, &bytes[4..]);
+                }
+                StreamStep::Receive => {
+                    silent += 1;
+                    turn = 1 - turn;
+                }
+                StreamStep::Close => {
+                    self.engine(other).stream_closed(now, other_id, StreamEnd::Finished);
+                    break;
+                }
+            }
+        }
+        assert!(silent < 2, "both ends of a stream wait for each other");
+        self.pump(server);
+    }
+}

@@ -101,8 +101,21 @@ impl Engine {
         let may_fit = self.table.len() * RECORD_BYTES_MIN <= self.config.datagram_budget;
         if !may_fit && self.pace.may_stream(now, peer) {
             self.call_exchange(peer, to);
-            return;
+        } else {
+            self.send_table(peer, to, reply);
         }
+    }
+
+    /// The stream of an exchange could not be opened, or broke: a part of the table goes by
+    /// datagram, now and for a while.
+    pub(crate) fn stream_exchange_failed(&mut self, now: Time, peer: MemberId, to: SocketAddr) {
+        self.pace.stream_failed(now, peer, self.config.reconnect_interval);
+        if self.takes_part() {
+            self.send_table(peer, to, true);
+        }
+    }
+
+    fn send_table(&mut self, peer: MemberId, to: SocketAddr, reply: bool) {
         self.stats.exchanges_datagram += 1;
         let table = Some(TablePart { complete: false, reply });
         self.send(Outgoing::new(to, Some(peer), Body::Gossip { table }));

@@ -350,8 +350,7 @@ impl Engine {
                 self.events.push_back(Event::Seed { address: session.address, result });
             }
             Role::Exchange { peer } if !complete => {
-                let pause = self.config.reconnect_interval;
-                self.pace.stream_failed(now, peer, pause);
+                self.stream_exchange_failed(now, peer, session.address);
             }
             Role::Exchange { .. } | Role::Probe { .. } | Role::Serve => {}
         }

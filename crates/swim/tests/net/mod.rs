@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use headcount_state::{Instance, Life, MemberId, Name, Serving, Status, Tags, Time};
 use headcount_swim::{Config, Engine, Event, Identity, StreamEnd, StreamId, StreamStep};
-use headcount_wire::ClusterId;
+use headcount_wire::{ClusterId, Datagram, decode_datagram};
 
 pub const LATENCY: Duration = Duration::from_millis(1);
 
@@ -22,6 +22,12 @@ pub struct Net {
     pub engines: Vec<Option<Engine>>,
     pub events: Vec<(Time, usize, Event)>,
     pub passes: Rule,
+    /// Whether streams can be opened at all.
+    pub streams: bool,
+    /// Whether datagrams that tell of anybody are lost; heartbeats alone get through.
+    pub hush: bool,
+    /// Every datagram that was sent, decoded: when, by whom.
+    pub log: Vec<(Time, usize, Datagram)>,
     flying: BTreeMap<(Time, u64), Flight>,
     sent: Cell<u64>,
 }
@@ -72,6 +78,9 @@ impl Net {
             engines: (0..nodes).map(|place| Some(engine(place))).collect(),
             events: Vec::new(),
             passes: Box::new(|_, _| true),
+            streams: true,
+            hush: false,
+            log: Vec::new(),
             flying: BTreeMap::new(),
             sent: Cell::new(0),
         }
@@ -88,6 +97,7 @@ impl Net {
             assert_eq!(net.count(place, Status::Alive), nodes, "views of {place} at the start");
         }
         net.events.clear();
+        net.log.clear();
         net
     }
 
@@ -172,8 +182,13 @@ impl Net {
             }
             if let Some(transmit) = engine.poll_transmit(now) {
                 assert!(transmit.bytes.len() <= engine.config().datagram_budget);
+                let cluster = engine.config().cluster;
+                let datagram = decode_datagram(cluster, &transmit.bytes).expect("a valid datagram");
+                let hushed = self.hush && !datagram.updates.is_empty();
+                self.log.push((now, place, datagram));
                 let own = engine.table().own_attributes().address;
-                if let Some(to) = self.place_of(transmit.to).filter(|to| (self.passes)(place, *to))
+                if let Some(to) =
+                    self.place_of(transmit.to).filter(|to| !hushed && (self.passes)(place, *to))
                 {
                     let seq = self.sent.get();
                     self.sent.set(seq + 1);
@@ -198,7 +213,7 @@ impl Net {
     /// Streams are played to their end at once: their timing is not what these tests are about.
     fn open_stream(&mut self, caller: usize, id: StreamId, to: SocketAddr) {
         let now = self.now;
-        let place = self.place_of(to).filter(|place| (self.passes)(caller, *place));
+        let place = self.place_of(to).filter(|place| self.streams && (self.passes)(caller, *place));
         let server = place.filter(|place| (self.passes)(*place, caller));
         let from = address(caller);
         let Some(server) = server else {

@@ -1,0 +1,178 @@
+//! Tables that differ become their join, at a bounded price.
+
+mod net;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use headcount_state::{OwnAttributes, Status, Tags};
+use headcount_swim::{Config, Engine, Event};
+use headcount_wire::{Body, ClusterId, DatagramBuilder};
+use net::{Net, address, config, id, identity, name};
+
+fn tags(value: &str) -> OwnAttributes {
+    OwnAttributes::Tags(Tags::from([("color".to_owned(), value.to_owned())]))
+}
+
+/// Nodes of which each changed its tags while only heartbeats got through, so that every table
+/// differs from every other and dissemination is over.
+fn diverged(nodes: usize, config: &Config) -> Net {
+    let mut net = Net::converged(nodes, config);
+    net.hush = true;
+    net.streams = false;
+    let now = net.now;
+    for place in 0..nodes {
+        net.engine(place).set_own(now, tags("blue")).expect("set");
+    }
+    net.run(Duration::from_secs(4));
+    assert!(!equal_tables(&net));
+    net.hush = false;
+    net.streams = true;
+    net
+}
+
+fn equal_tables(net: &Net) -> bool {
+    let sync = |engine: &Option<Engine>| engine.as_ref().map(|e| e.table().summary().sync);
+    net.engines.windows(2).all(|pair| sync(&pair[0]) == sync(&pair[1]))
+}
+
+fn exchanges(net: &mut Net) -> (u64, u64) {
+    let nodes = net.engines.len();
+    let stats = (0..nodes).map(|at| *net.engine(at).stats()).collect::<Vec<_>>();
+    let datagram = stats.iter().map(|s| s.exchanges_datagram).sum();
+    (datagram, stats.iter().map(|s| s.exchanges_stream).sum())
+}
+
+#[test]
+fn a_table_that_fits_travels_whole_in_datagrams() {
+    let mut net = diverged(6, &config());
+    let before = exchanges(&mut net);
+    net.log.clear();
+    let end = net.now + Duration::from_secs(15);
+    assert!(net.run_until(end, equal_tables));
+    let after = exchanges(&mut net);
+    assert!(after.0 > before.0);
+    assert_eq!(after.1, before.1, "no stream");
+    let complete = net.log.iter().all(|(_, _, datagram)| match datagram.body {
+        Body::Gossip { table: Some(part) } => part.complete && datagram.updates.len() == 6,
+        _ => true,
+    });
+    assert!(complete);
+}
+
+#[test]
+fn a_table_that_does_not_fit_travels_over_a_stream() {
+    let mut net = diverged(60, &config());
+    let before = exchanges(&mut net);
+    let end = net.now + Duration::from_secs(20);
+    assert!(net.run_until(end, equal_tables));
+    let after = exchanges(&mut net);
+    assert!(after.1 > before.1);
+    assert_eq!(after.0, before.0, "no table in a datagram");
+}
+
+#[test]
+fn without_streams_a_large_table_travels_in_parts_newest_first() {
+    let mut net = diverged(60, &config());
+    net.streams = false;
+    net.log.clear();
+    let end = net.now + Duration::from_secs(120);
+    assert!(net.run_until(end, equal_tables));
+    let parts = net.log.iter().filter_map(|(_, _, datagram)| match datagram.body {
+        Body::Gossip { table: Some(part) } => Some(part.complete),
+        _ => None,
+    });
+    let parts = parts.collect::<Vec<_>>();
+    assert!(!parts.is_empty() && parts.iter().all(|complete| !complete));
+}
+
+#[test]
+fn each_node_tells_a_claim_a_bounded_number_of_times() {
+    let mut net = Net::converged(20, &config());
+    let now = net.now;
+    net.engine(7).set_own(now, tags("red")).expect("set");
+    net.run(Duration::from_secs(30));
+    assert!(equal_tables(&net));
+    let mut told: BTreeMap<usize, u32> = BTreeMap::new();
+    for (_, place, datagram) in &net.log {
+        let copies = datagram.updates.iter().filter(|u| u.claim.id == id(7)).count();
+        *told.entry(*place).or_default() += copies as u32;
+    }
+    // retransmit * ceil(log10(20 + 1))
+    assert!(told.values().all(|copies| *copies <= 4 * 2), "{told:?}");
+}
+
+#[test]
+fn a_calm_cluster_tells_nothing_but_heartbeats() {
+    let mut net = Net::converged(10, &config());
+    net.run(Duration::from_secs(30));
+    net.log.clear();
+    net.run(Duration::from_secs(60));
+    assert!(net.log.iter().all(|(_, _, datagram)| datagram.updates.is_empty()));
+    // One ping and one ack per node and period, and a hash now and then.
+    let per_node_and_second = net.log.len() as f64 / (10.0 * 60.0);
+    assert!((2.0..2.5).contains(&per_node_and_second), "{per_node_and_second}");
+}
+
+#[test]
+fn junk_and_foreign_frames_are_counted_and_do_no_harm() {
+    let mut net = Net::converged(3, &config());
+    let now = net.now;
+    let other = Config::new(ClusterId::of("other"));
+    let stranger = identity("stranger", address(9), 1, 9);
+    let mut foreign = Engine::new(other, stranger, 1, now).expect("an engine");
+    foreign.set_seeds(vec![address(0)]);
+    let engine = net.engine(0);
+    let before = *engine.stats();
+    engine.receive(now, address(9), b"GET / HTTP/1.1\r\n\r\n");
+    engine.receive(now, address(9), &[]);
+    let heartbeat = headcount_wire::Heartbeat {
+        sender: headcount_wire::Target { id: id(9), life: foreign.table().own_life() },
+        seq: 1,
+        load: None,
+        uptime: Duration::ZERO,
+        period: Duration::from_secs(1),
+        view_id: 0,
+        sync: 0,
+        dead: 0,
+    };
+    let body = Body::Ping { nonce: 1, target: None };
+    let other = ClusterId::of("other");
+    let frame = DatagramBuilder::new(other, 1_400, &heartbeat, &body).finish();
+    engine.receive(now, address(9), &frame);
+    let after = *engine.stats();
+    assert_eq!(after.malformed_rejected - before.malformed_rejected, 2);
+    assert_eq!(after.foreign_rejected - before.foreign_rejected, 1);
+    assert_eq!(engine.poll_transmit(now), None, "nobody is answered");
+    assert_eq!(net.count(0, Status::Alive), 3);
+}
+
+#[test]
+fn a_probe_that_finds_another_process_ends_the_old_life_at_once() {
+    let mut net = Net::converged(4, &config());
+    net.kill(3);
+    // A process of another name takes the address over.
+    let own = identity("usurper", address(3), 1, 700);
+    net.engines[3] = Some(Engine::new(config(), own, 9, net.now).expect("an engine"));
+    let end = net.now + Duration::from_secs(4);
+    let failed = |net: &Net| (0..3).all(|at| net.status(at, 3) == Some(Status::Failed));
+    assert!(net.run_until(end, failed), "no suspicion has to run its five periods");
+}
+
+#[test]
+fn a_record_that_no_datagram_could_carry_is_refused_at_the_setter() {
+    let small = Config { datagram_budget: 512, ..config() };
+    let mut long = identity(&"x".repeat(255), address(0), 1, 1);
+    long.zone = "z".repeat(32);
+    let error = Engine::new(small.clone(), long, 1, headcount_state::Time::ZERO);
+    assert!(error.expect_err("too large").to_string().contains("shorter name"));
+
+    let mut own = identity(&name(0), address(0), 1, 1);
+    own.zone = "z".repeat(32);
+    let mut engine = Engine::new(small, own, 1, headcount_state::Time::ZERO).expect("fits");
+    let large = Tags::from([("k".to_owned(), "v".repeat(255))]);
+    let change = OwnAttributes::Tags(large);
+    assert!(engine.set_own(headcount_state::Time::ZERO, change).is_err());
+    assert!(engine.table().own_attributes().tags.is_empty());
+    assert!(!std::iter::from_fn(|| engine.poll_event()).any(|e| matches!(e, Event::Updated(_))));
+}

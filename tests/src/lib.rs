@@ -1,1 +1,21 @@
-//! Placeholder.
+//! What the end-to-end tests share: the real program, its processes, and networks of their own.
+
+mod agent;
+mod namespace;
+mod program;
+
+pub use agent::Agent;
+pub use namespace::{Namespace, in_namespace};
+pub use program::{members, program};
+
+use std::time::{Duration, Instant};
+
+/// Waits until `done`, and panics with `what` when something must be hanging. The bound is no
+/// verdict on speed: it is far longer than any wait takes on the slowest machine.
+pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < Duration::from_secs(90), "this never came true: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

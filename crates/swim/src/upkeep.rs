@@ -170,9 +170,9 @@ impl Engine {
         let Some(address) = pick.map(|seed| seed.address) else { return };
         if self.peers.is_empty() {
             self.join(now, address);
-        } else {
-            self.call(None, address);
         }
+        // Also where streams are blocked: whoever answers is met, and tables follow in parts.
+        self.call(None, address);
     }
 
     /// Pings whoever is at an address, and introduces itself.

@@ -121,3 +121,15 @@ fn a_node_that_booted_before_its_seed_finds_it_later() {
     assert!(net.run_until(end, together));
     assert!(net.now > Time::ZERO);
 }
+
+#[test]
+fn a_cluster_forms_where_no_stream_can_be_opened() {
+    let mut net = Net::new(5, &config());
+    net.streams = false;
+    for place in 1..5 {
+        net.join(place, 0);
+    }
+    let end = net.now + Duration::from_secs(30);
+    let together = |net: &Net| (0..5).all(|at| net.count(at, Status::Alive) == 5);
+    assert!(net.run_until(end, together));
+}

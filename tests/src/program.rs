@@ -1,0 +1,36 @@
+//! The `headcount` program, as users run it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// Where the program is, built as this test is built.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let test = std::env::current_exe().expect("this test has a path");
+        // target/<profile>/deps/<test>
+        let profile = test.parent().and_then(Path::parent).expect("a target directory");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "headcount-cli", "--bin", "headcount"]);
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        build.arg("--target-dir").arg(profile.parent().expect("a target directory"));
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        assert!(build.status().expect("cargo runs").success(), "the program does not build");
+        profile.join("headcount")
+    })
+}
+
+/// The view of the agent whose HTTP endpoint is `http`, as `headcount members --json` prints it;
+/// `None` when it does not answer.
+pub fn members(http: &str) -> Option<Value> {
+    let output = Command::new(program())
+        .args(["members", "--json", "--agent", http])
+        .output()
+        .expect("the program runs");
+    output.status.success().then(|| serde_json::from_slice(&output.stdout).expect("valid JSON"))
+}

@@ -56,8 +56,15 @@ impl Contacts {
         Contacts::default()
     }
 
-    /// Takes in a heartbeat of `peer`.
+    /// Takes in a heartbeat of `peer`. One that was overtaken on the way by a later one of the
+    /// same life says nothing new, and is ignored.
     pub fn record(&mut self, peer: MemberId, contact: Contact) {
+        let overtaken = self.latest.get(&peer).is_some_and(|held| {
+            held.life == contact.life && contact.seq.wrapping_sub(held.seq) as i32 <= 0
+        });
+        if overtaken {
+            return;
+        }
         self.order.insert((contact.at, peer));
         if let Some(before) = self.latest.insert(peer, contact)
             && before.at != contact.at
@@ -101,12 +108,13 @@ mod tests {
     use super::*;
     use headcount_state::Instance;
 
+    /// A heartbeat that arrived in the order in which it was sent.
     fn contact(at_ms: u64, view_id: u64) -> Contact {
         let instance = Instance::from_u64(1).expect("not zero");
         Contact {
             at: Time::from_millis(at_ms),
             life: Life { generation: 1, instance },
-            seq: 0,
+            seq: at_ms as u32,
             load: None,
             uptime: Duration::ZERO,
             period: Duration::from_secs(1),
@@ -148,6 +156,16 @@ mod tests {
     #[test]
     fn nobody_heard_is_no_agreement() {
         assert!(!Agreement::default().is_complete());
+    }
+
+    #[test]
+    fn a_heartbeat_that_was_overtaken_is_ignored_also_when_the_counter_wraps() {
+        let peer = MemberId::of("a");
+        let mut contacts = Contacts::new();
+        contacts.record(peer, Contact { seq: u32::MAX, ..contact(1, 7) });
+        contacts.record(peer, Contact { seq: 0, ..contact(2, 8) });
+        contacts.record(peer, Contact { seq: u32::MAX, ..contact(3, 7) });
+        assert_eq!(contacts.get(peer).map(|c| c.view_id), Some(8));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::dissemination::Lane;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::member::Member;
+use crate::timers::Timer;
 
 impl Engine {
     /// Takes in what somebody says. Answers with the member of which the speaker holds too little,
@@ -17,6 +18,18 @@ impl Engine {
         self.absorb_with(now, update, grace)
     }
 
+    /// The same, without telling anybody of what is new here.
+    pub(crate) fn absorb_quietly(&mut self, now: Time, update: &Update) -> Option<MemberId> {
+        let waiting = std::mem::take(&mut self.dissemination);
+        let behind = self.absorb(now, update);
+        let said = std::mem::replace(&mut self.dissemination, waiting);
+        // Of itself it speaks in any case.
+        if said.contains(self.table.own_id()) {
+            self.tell(now, self.table.own_id(), Lane::Own);
+        }
+        behind
+    }
+
     /// Takes in what this node itself concluded.
     pub(crate) fn absorb_own(&mut self, now: Time, update: &Update) {
         self.absorb_with(now, update, Grace::Closed);
@@ -24,6 +37,7 @@ impl Engine {
 
     fn absorb_with(&mut self, now: Time, update: &Update, grace: Grace) -> Option<MemberId> {
         let id = update.claim.id;
+        let own_life = self.table.own_life();
         let merged = self.table.merge(now, update, grace);
         let mut behind = None;
         match merged.outcome {
@@ -34,8 +48,16 @@ impl Engine {
                 }
             }
             Outcome::Answer => behind = Some(id),
-            Outcome::Check => self.open_check(now, update),
-            Outcome::Own(change) => self.own_changed(now, change),
+            Outcome::Check if self.takes_part() => self.open_check(now, update),
+            Outcome::Check => {}
+            Outcome::Own(change) => {
+                let accused = matches!(update.claim.status(), Status::Suspect | Status::Failed);
+                if accused && update.claim.life() == own_life {
+                    self.stats.refutations += 1;
+                    self.local_health.worsen();
+                }
+                self.own_changed(now, change);
+            }
             Outcome::Refused(_) => self.stats.claims_refused += 1,
             Outcome::Outdated | Outcome::Buried | Outcome::NeedsAttributes => {}
         }
@@ -49,13 +71,13 @@ impl Engine {
     fn changed(&mut self, now: Time, change: Change) {
         let Change { id, kind } = change;
         let Some(record) = self.table.get(id).cloned() else { return };
-        self.follow_live_set(&record);
+        self.follow_live_set(now, &record);
         self.follow_suspicion(now, &record);
         let was_checked = self.follow_check(id);
         match kind {
             ChangeKind::Recovered => self.losses.back(now, id, true),
             ChangeKind::Restarted | ChangeKind::Joined => self.losses.back(now, id, false),
-            ChangeKind::Failed => self.losses.lost(id),
+            ChangeKind::Failed => self.losses.lost(now, id),
             ChangeKind::Left | ChangeKind::Evicted => self.losses.gone(id),
             _ => {}
         }
@@ -79,10 +101,11 @@ impl Engine {
 
     /// What this node does about itself, having heard of itself.
     pub(crate) fn own_changed(&mut self, now: Time, change: OwnChange) {
-        let own = self.table.own_id();
-        if matches!(change, OwnChange::Refuted) {
-            self.stats.refutations += 1;
-            self.local_health.worsen();
+        match change {
+            OwnChange::Displaced { .. } | OwnChange::Evicted => self.stop_judging(),
+            OwnChange::Returned if self.departure.is_some() => self.table.leave(now),
+            OwnChange::Returned => self.judge_again(now),
+            OwnChange::Refuted | OwnChange::NewGeneration => {}
         }
         self.events.extend(match change {
             OwnChange::Refuted | OwnChange::NewGeneration => None,
@@ -90,11 +113,28 @@ impl Engine {
             OwnChange::Returned => Some(Event::Returned),
             OwnChange::Evicted => Some(Event::Evicted),
         });
-        self.tell(now, own, Lane::Own);
+        if self.takes_part() || self.departure.is_some() {
+            self.tell(now, self.table.own_id(), Lane::Own);
+        }
+    }
+
+    /// Who is no member judges nobody.
+    pub(crate) fn stop_judging(&mut self) {
+        self.probe = None;
+        self.timers.set(Timer::ProbeTimeout, None);
+        self.suspicions.clear();
+        self.checks.clear();
+    }
+
+    fn judge_again(&mut self, now: Time) {
+        let suspects = self.table.live().filter(|r| r.claim.status() == Status::Suspect);
+        for record in suspects.cloned().collect::<Vec<_>>() {
+            self.follow_suspicion(now, &record);
+        }
     }
 
     /// Keeps the candidates for gossip and probes in step with the live members.
-    fn follow_live_set(&mut self, record: &Record) {
+    fn follow_live_set(&mut self, now: Time, record: &Record) {
         let id = record.id();
         if id == self.table.own_id() {
             return;
@@ -102,6 +142,9 @@ impl Engine {
         if record.is_live() {
             self.peers.insert(id);
             self.probe_order.insert(id, &mut self.rng);
+            if !self.dissemination.is_empty() {
+                self.schedule_gossip(now);
+            }
         } else {
             self.drop_peer(id);
         }
@@ -112,6 +155,10 @@ impl Engine {
         self.peers.remove(id);
         self.probe_order.remove(id);
         self.contacts.forget(id);
+        if self.probe.is_some_and(|probe| probe.target.id == id) {
+            self.probe = None;
+            self.timers.set(Timer::ProbeTimeout, None);
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 //! ```text
 //!   old or contradicted claim ──> open (shown as suspect) ── larger word of the subject ──> over
 //!        failed / closed           │  pinged, and told the claim, once per period
-//!                                  └─ three periods ──> heard of it since: the claim is dropped,
-//!                                                       it must refute; silence: believed
+//!                                  └─ three periods ──> it answered: the claim is dropped, it
+//!                                                       must refute; silence: believed
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,9 +25,12 @@ const PERIODS: u32 = 3;
 pub(crate) struct Check {
     /// The claim that is checked.
     pub(crate) update: Update,
-    /// Pings sent so far.
-    pub(crate) attempts: u32,
-    opened: Time,
+    /// What its pings carry, and the acks to them echo.
+    nonce: u32,
+    attempts: u32,
+    /// The subject has answered: a reply, not some word of its own accord, since one that cannot
+    /// hear can still talk.
+    answered: bool,
     due: Time,
 }
 
@@ -38,15 +41,17 @@ pub(crate) enum CheckStep {
     Ping {
         /// The subject.
         subject: MemberId,
+        /// The nonce of the check.
+        nonce: u32,
         /// Ask relays as well.
         relays: bool,
     },
-    /// Time is up: judge by whether the subject was heard since `opened`.
+    /// Time is up.
     Judge {
         /// The claim.
         update: Update,
-        /// When the check began.
-        opened: Time,
+        /// Whether the subject has answered.
+        answered: bool,
     },
 }
 
@@ -59,7 +64,7 @@ pub(crate) struct Checks {
 
 impl Checks {
     /// Begins to check a claim, or takes a larger one into a running check. True when it begins.
-    pub(crate) fn open(&mut self, now: Time, update: &Update) -> bool {
+    pub(crate) fn open(&mut self, now: Time, update: &Update, nonce: u32) -> bool {
         let subject = update.claim.id;
         if let Some(check) = self.open.get_mut(&subject) {
             if update.claim.version > check.update.claim.version {
@@ -67,7 +72,8 @@ impl Checks {
             }
             return false;
         }
-        let check = Check { update: update.clone(), attempts: 0, opened: now, due: now };
+        let update = update.clone();
+        let check = Check { update, nonce, attempts: 0, answered: false, due: now };
         self.open.insert(subject, check);
         self.due.insert((now, subject));
         true
@@ -80,6 +86,13 @@ impl Checks {
 
     pub(crate) fn contains(&self, subject: MemberId) -> bool {
         self.open.contains_key(&subject)
+    }
+
+    /// Takes in an ack of `responder`.
+    pub(crate) fn answered(&mut self, responder: MemberId, nonce: u32) {
+        if let Some(check) = self.open.get_mut(&responder) {
+            check.answered |= check.nonce == nonce;
+        }
     }
 
     pub(crate) fn close(&mut self, subject: MemberId) -> bool {
@@ -101,10 +114,11 @@ impl Checks {
             check.attempts += 1;
             check.due = now + period;
             self.due.insert((check.due, subject));
-            return Some(CheckStep::Ping { subject, relays: check.attempts > 1 });
+            let (nonce, relays) = (check.nonce, check.attempts > 1);
+            return Some(CheckStep::Ping { subject, nonce, relays });
         }
         let check = self.open.remove(&subject)?;
-        Some(CheckStep::Judge { update: check.update, opened: check.opened })
+        Some(CheckStep::Judge { update: check.update, answered: check.answered })
     }
 
     pub(crate) fn clear(&mut self) {
@@ -121,12 +135,17 @@ impl Engine {
     /// that is only remembered as over, or the member was heard after the claim was made.
     pub(crate) fn grace(&self, now: Time, update: &Update) -> Grace {
         let claim = update.claim;
+        if !self.config.checks {
+            return Grace::Closed;
+        }
         let Some(record) = self.table.get(claim.id).filter(|record| record.is_live()) else {
             return Grace::Closed;
         };
         let made = now - update.age;
         let contact = self.contacts.get(claim.id);
-        let contradicted = contact.is_some_and(|c| c.at > made && c.life == record.claim.life());
+        let life = record.claim.life();
+        let contradicted = contact
+            .is_some_and(|c| c.at > made && c.life.instance == life.instance && c.life >= life);
         let old = claim.status() == Status::Closed || update.age > self.config.check_age;
         if old || contradicted { Grace::Open } else { Grace::Closed }
     }
@@ -135,7 +154,8 @@ impl Engine {
     pub(crate) fn open_check(&mut self, now: Time, update: &Update) {
         let subject = update.claim.id;
         let before = self.member(subject).map(|member| member.status());
-        if !self.checks.open(now, update) {
+        let nonce = self.rng.random();
+        if !self.checks.open(now, update, nonce) {
             return;
         }
         self.stats.checks += 1;
@@ -157,15 +177,16 @@ impl Engine {
     pub(crate) fn checks_due(&mut self, now: Time) {
         while let Some(step) = self.checks.pop_due(now, self.config.period) {
             match step {
-                CheckStep::Ping { subject, relays } => self.ping_checked(subject, relays),
-                CheckStep::Judge { update, opened } => self.judge(now, &update, opened),
+                CheckStep::Ping { subject, nonce, relays } => {
+                    self.ping_checked(subject, nonce, relays);
+                }
+                CheckStep::Judge { update, answered } => self.judge(now, &update, answered),
             }
         }
     }
 
-    fn ping_checked(&mut self, subject: MemberId, relays: bool) {
+    fn ping_checked(&mut self, subject: MemberId, nonce: u32, relays: bool) {
         let Some((target, address)) = self.aim_at(subject) else { return };
-        let nonce = self.rng.random();
         let ping = Body::Ping { nonce, target: Some(target) };
         self.send(Outgoing::new(address, Some(subject), ping));
         if relays {
@@ -173,9 +194,9 @@ impl Engine {
         }
     }
 
-    fn judge(&mut self, now: Time, update: &Update, opened: Time) {
+    fn judge(&mut self, now: Time, update: &Update, answered: bool) {
         let subject = update.claim.id;
-        if self.contacts.get(subject).is_some_and(|contact| contact.at >= opened) {
+        if answered {
             // It lives. Every frame to it carried the claim, so its refutation is under way; if
             // that is lost, tables differ and the claim comes again.
             let alive = self.member(subject).filter(|member| member.status() == Status::Alive);
@@ -201,26 +222,40 @@ mod tests {
     fn the_subject_is_pinged_each_period_and_judged_after_three() {
         let period = Duration::from_secs(1);
         let mut checks = Checks::default();
-        assert!(checks.open(Time::ZERO, &failed(0)));
-        assert!(!checks.open(Time::ZERO, &failed(1)), "a larger claim joins the running check");
+        assert!(checks.open(Time::ZERO, &failed(0), 7));
+        assert!(!checks.open(Time::ZERO, &failed(1), 8), "a larger claim joins the running check");
         for second in 0..3u64 {
             let now = Time::from_millis(second * 1_000);
             assert_eq!(checks.next_due(), Some(now));
             let step = checks.pop_due(now, period);
             let relays = second > 0;
-            assert!(matches!(step, Some(CheckStep::Ping { relays: r, .. }) if r == relays));
+            assert!(
+                matches!(step, Some(CheckStep::Ping { nonce: 7, relays: r, .. }) if r == relays)
+            );
         }
         let step = checks.pop_due(Time::from_millis(3_000), period);
-        let Some(CheckStep::Judge { update, opened }) = step else { panic!("{step:?}") };
-        assert_eq!((update, opened), (failed(1), Time::ZERO));
+        let Some(CheckStep::Judge { update, answered }) = step else { panic!("{step:?}") };
+        assert_eq!((update, answered), (failed(1), false));
         assert_eq!(checks.next_due(), None);
     }
 
     #[test]
     fn a_closed_check_takes_no_more_steps() {
         let mut checks = Checks::default();
-        checks.open(Time::ZERO, &failed(0));
+        checks.open(Time::ZERO, &failed(0), 7);
         assert!(checks.close(MemberId::of("x")));
         assert!(checks.pop_due(Time::MAX, Duration::from_secs(1)).is_none());
+    }
+
+    #[test]
+    fn only_an_answer_to_the_check_counts_as_one() {
+        let subject = MemberId::of("x");
+        let mut checks = Checks::default();
+        checks.open(Time::ZERO, &failed(0), 7);
+        checks.answered(subject, 8);
+        checks.answered(MemberId::of("y"), 7);
+        assert!(!checks.open[&subject].answered);
+        checks.answered(subject, 7);
+        assert!(checks.open[&subject].answered);
     }
 }

@@ -86,6 +86,11 @@ impl Departure {
         }
     }
 
+    /// Nobody is left to be asked.
+    fn settle_for_less(&mut self) {
+        self.wanted = self.acknowledged.len();
+    }
+
     /// True once: enough have acknowledged.
     pub(crate) fn take_done(&mut self) -> bool {
         let done = self.acknowledged.len() >= self.wanted && !self.told;
@@ -104,8 +109,7 @@ impl Engine {
         }
         let was_member = self.table.standing() == Standing::Member;
         self.table.leave(now);
-        self.probe = None;
-        self.timers.set(Timer::ProbeTimeout, None);
+        self.stop_judging();
         self.departure = Some(Departure::new(if was_member { self.peers.len() } else { 0 }));
         self.tell(now, self.table.own_id(), Lane::Own);
         self.farewell_round(now);
@@ -123,6 +127,9 @@ impl Engine {
             let nonce = self.rng.random();
             departure.ask(witness, nonce);
             pings.push((witness, nonce));
+        }
+        if pings.is_empty() {
+            departure.settle_for_less();
         }
         let more = !pings.is_empty();
         for (witness, nonce) in pings {

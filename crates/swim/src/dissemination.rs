@@ -78,6 +78,10 @@ impl Dissemination {
         false
     }
 
+    pub(crate) fn contains(&self, id: MemberId) -> bool {
+        self.ranks.contains_key(&id)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.ranks.is_empty()
     }

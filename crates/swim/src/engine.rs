@@ -82,7 +82,7 @@ pub enum Error {
 }
 
 /// What header, heartbeat and the largest body take of a datagram, at most.
-const OVERHEAD_BYTES_MAX: usize = 160;
+pub(crate) const OVERHEAD_BYTES_MAX: usize = 160;
 
 /// A member whose record fits no datagram could only be told of over streams.
 fn check_size(config: &Config, own: &Attributes) -> Result<(), Error> {
@@ -209,6 +209,7 @@ impl Engine {
     fn begin(&mut self, now: Time) {
         let intervals = [
             (Timer::Period, self.config.period),
+            (Timer::Look, self.config.period),
             (Timer::Exchange, self.config.exchange_interval),
             (Timer::Reconnect, self.config.reconnect_interval),
         ];
@@ -218,13 +219,15 @@ impl Engine {
         }
     }
 
-    /// Fires every timer that is due.
+    /// Fires every timer that is due. A driver that has both hands over what has arrived first, so
+    /// that a node that was held up does not accuse those whose answers wait in its socket.
     pub fn tick(&mut self, now: Time) {
         self.wake(now);
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::ProbeTimeout => self.probe_indirectly(now),
                 Timer::Period => self.period_over(now),
+                Timer::Look => self.look_around(now),
                 Timer::Relay => self.relays_due(now),
                 Timer::Suspicion => self.suspicions_due(now),
                 Timer::Check => self.checks_due(now),

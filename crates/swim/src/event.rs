@@ -65,7 +65,8 @@ pub enum Event {
     Seed {
         /// The seed.
         address: SocketAddr,
-        /// The members it told of, or why it did not.
+        /// How many live members this node knows now, itself included, or why the seed did not
+        /// help.
         result: Result<usize, SeedError>,
     },
     /// Enough peers know that this node left.
@@ -90,6 +91,9 @@ pub enum SeedError {
     /// Nothing listens there.
     #[error("nothing listens there; check the address, or start the seed")]
     Refused,
+    /// The address is this node's own.
+    #[error("this is the node itself; name another member as a seed")]
+    Myself,
     /// No answer in time, or the connection broke.
     #[error("no answer: {0}")]
     Unreachable(String),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use headcount_state::{MemberId, Time};
 
-/// Peers whose streams failed lately are remembered up to this many.
-const UNREACHABLE_MAX: usize = 1_024;
+/// So many peers are remembered with whom something is not to be done again at once.
+const PAUSES_MAX: usize = 1_024;
 
 /// The pace of this node's own exchanges.
 ///
@@ -18,7 +18,9 @@ pub(crate) struct Pace {
     settle: Duration,
     differs_since: Option<Time>,
     /// Peers to which no stream could be opened: their exchanges go by datagrams until then.
-    no_stream_until: BTreeMap<MemberId, Time>,
+    no_stream: Pauses,
+    /// Peers that have just been sent this node's table in answer to theirs.
+    answered: Pauses,
     /// Where the next partial table goes on: before this position of the newest-first order.
     cursor: u64,
 }
@@ -26,7 +28,13 @@ pub(crate) struct Pace {
 impl Pace {
     /// Begins an exchange after tables have differed for `settle`.
     pub(crate) fn new(settle: Duration) -> Pace {
-        Pace { settle, differs_since: None, no_stream_until: BTreeMap::new(), cursor: u64::MAX }
+        Pace {
+            settle,
+            differs_since: None,
+            no_stream: Pauses::default(),
+            answered: Pauses::default(),
+            cursor: u64::MAX,
+        }
     }
 
     /// A peer named the same table.
@@ -46,24 +54,21 @@ impl Pace {
 
     /// No stream could be opened to `peer`.
     pub(crate) fn stream_failed(&mut self, now: Time, peer: MemberId, pause: Duration) {
-        if self.no_stream_until.len() >= UNREACHABLE_MAX {
-            self.no_stream_until.retain(|_, until| *until > now);
-        }
-        if self.no_stream_until.len() < UNREACHABLE_MAX {
-            self.no_stream_until.insert(peer, now + pause);
-        }
+        self.no_stream.insert(peer, now + pause);
     }
 
     /// Whether a stream to `peer` is worth trying.
-    pub(crate) fn may_stream(&mut self, now: Time, peer: MemberId) -> bool {
-        match self.no_stream_until.get(&peer) {
-            Some(until) if *until > now => false,
-            Some(_) => {
-                self.no_stream_until.remove(&peer);
-                true
-            }
-            None => true,
+    pub(crate) fn may_stream(&self, now: Time, peer: MemberId) -> bool {
+        self.no_stream.is_over(now, peer)
+    }
+
+    /// Whether the table of `peer` is to be answered with this node's; if so, not again at once.
+    pub(crate) fn may_answer(&mut self, now: Time, peer: MemberId) -> bool {
+        let may = self.answered.is_over(now, peer);
+        if may {
+            self.answered.insert(peer, now + self.settle);
         }
+        may
     }
 
     pub(crate) fn cursor(&self) -> u64 {
@@ -73,6 +78,28 @@ impl Pace {
     /// The last partial table ended before `cursor`; `None`: it reached the end.
     pub(crate) fn advance(&mut self, cursor: Option<u64>) {
         self.cursor = cursor.unwrap_or(u64::MAX);
+    }
+}
+
+/// Members, each with the time until which something is not to be done with it.
+#[derive(Clone, Debug, Default)]
+struct Pauses {
+    until: BTreeMap<MemberId, Time>,
+}
+
+impl Pauses {
+    fn insert(&mut self, member: MemberId, until: Time) {
+        self.until.insert(member, until);
+        if self.until.len() > PAUSES_MAX
+            && let Some((first, _)) = self.until.iter().min_by_key(|(_, until)| **until)
+        {
+            let first = *first;
+            self.until.remove(&first);
+        }
+    }
+
+    fn is_over(&self, now: Time, member: MemberId) -> bool {
+        self.until.get(&member).is_none_or(|until| *until <= now)
     }
 }
 
@@ -108,5 +135,26 @@ mod tests {
         pace.stream_failed(Time::ZERO, peer, Duration::from_secs(5));
         assert!(!pace.may_stream(Time::from_millis(4_999), peer));
         assert!(pace.may_stream(Time::from_millis(5_000), peer));
+    }
+
+    #[test]
+    fn no_more_than_the_bound_are_paused_and_the_first_to_end_goes_first() {
+        let mut pauses = Pauses::default();
+        let member = |i: usize| MemberId::of(&format!("member-{i}"));
+        for i in 0..=PAUSES_MAX {
+            pauses.insert(member(i), Time::from_millis(1_000 + i as u64));
+        }
+        assert_eq!(pauses.until.len(), PAUSES_MAX);
+        assert!(pauses.is_over(Time::ZERO, member(0)));
+        assert!(!pauses.is_over(Time::ZERO, member(1)));
+    }
+
+    #[test]
+    fn a_peers_table_is_answered_once_in_a_while() {
+        let mut pace = Pace::new(Duration::from_secs(1));
+        let peer = MemberId::of("peer");
+        assert!(pace.may_answer(Time::ZERO, peer));
+        assert!(!pace.may_answer(Time::from_millis(999), peer));
+        assert!(pace.may_answer(Time::from_millis(1_000), peer));
     }
 }

@@ -39,7 +39,9 @@ impl Engine {
 
     /// Tells fresh claims to random peers.
     pub(crate) fn gossip_round(&mut self, now: Time) {
-        if self.dissemination.is_empty() {
+        // Alone there is nobody to tell; the first peer starts the rounds again.
+        let silent = !self.takes_part() && self.departure.is_none();
+        if self.dissemination.is_empty() || self.peers.is_empty() || silent {
             return;
         }
         let mut targets = Vec::with_capacity(self.config.gossip_fanout);
@@ -74,21 +76,24 @@ impl Engine {
         if heartbeat.sync == self.table.summary().sync {
             self.pace.equal();
         } else if self.takes_part() && self.pace.differs(now) {
-            self.offer_table(now, heartbeat.sender.id, from, true);
+            let sender = heartbeat.sender.id;
+            let address = self.peer_address(sender).unwrap_or(from);
+            self.offer_table(now, sender, address, true);
         }
     }
 
-    /// The peer sent its table, or a part of it, and wants ours.
-    pub(crate) fn answer_table(
-        &mut self,
-        now: Time,
-        part: TablePart,
-        peer: MemberId,
-        to: SocketAddr,
-    ) {
-        if part.reply && self.takes_part() {
-            self.offer_table(now, peer, to, false);
+    /// Somebody sent its table, or a part of it, and wants ours. Only a member gets it, only where
+    /// the table has it, and not again at once, so that nobody can aim tables at others.
+    pub(crate) fn answer_table(&mut self, now: Time, part: TablePart, sender: MemberId) {
+        let Some(address) = self.peer_address(sender) else { return };
+        if part.reply && self.takes_part() && self.pace.may_answer(now, sender) {
+            self.offer_table(now, sender, address, false);
         }
+    }
+
+    fn peer_address(&self, id: MemberId) -> Option<SocketAddr> {
+        let (_, address) = self.aim_at(id)?;
+        self.peers.contains(id).then_some(address)
     }
 
     /// Tells of these members, or tells the recipient how it is held.
@@ -116,7 +121,6 @@ impl Engine {
     }
 
     fn send_table(&mut self, peer: MemberId, to: SocketAddr, reply: bool) {
-        self.stats.exchanges_datagram += 1;
         let table = Some(TablePart { complete: false, reply });
         self.send(Outgoing::new(to, Some(peer), Body::Gossip { table }));
     }

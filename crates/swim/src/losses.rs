@@ -1,12 +1,15 @@
 //! Members that were lost, and whether they are coming back: the story of a cut.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use headcount_state::{MemberId, Time};
 
-/// The most lost members that are remembered; later ones are not counted.
-const LOSSES_MAX: usize = 65_536;
+/// The most lost members that are remembered; beyond it the one lost first is forgotten.
+const LOSSES_MAX: usize = 16_384;
+
+/// Who has been lost for so long is not waited for.
+const LOST_FOR_GOOD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Failed members that have not come back, and those of them that have lately.
 ///
@@ -15,21 +18,25 @@ const LOSSES_MAX: usize = 65_536;
 /// nobody has come back for a while.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Losses {
-    lost: BTreeSet<MemberId>,
+    lost: BTreeMap<MemberId, Time>,
     returned: usize,
     last_return: Time,
 }
 
 impl Losses {
-    pub(crate) fn lost(&mut self, member: MemberId) {
-        if self.lost.len() < LOSSES_MAX {
-            self.lost.insert(member);
+    pub(crate) fn lost(&mut self, now: Time, member: MemberId) {
+        self.lost.insert(member, now);
+        if self.lost.len() > LOSSES_MAX
+            && let Some((first, _)) = self.lost.iter().min_by_key(|(_, since)| **since)
+        {
+            let first = *first;
+            self.lost.remove(&first);
         }
     }
 
     /// The member is here again; `same_process` if it never died.
     pub(crate) fn back(&mut self, now: Time, member: MemberId, same_process: bool) {
-        if self.lost.remove(&member) && same_process {
+        if self.lost.remove(&member).is_some() && same_process {
             self.returned += 1;
             self.last_return = now;
         }
@@ -47,6 +54,7 @@ impl Losses {
         if self.returned == 0 || !settled {
             return None;
         }
+        self.lost.retain(|_, since| *since + LOST_FOR_GOOD > now);
         Some((std::mem::take(&mut self.returned), self.lost.len()))
     }
 }
@@ -64,8 +72,8 @@ mod tests {
     #[test]
     fn a_cut_is_over_once_when_all_are_back() {
         let mut losses = Losses::default();
-        losses.lost(id("a"));
-        losses.lost(id("b"));
+        losses.lost(Time::ZERO, id("a"));
+        losses.lost(Time::ZERO, id("b"));
         losses.back(Time::from_millis(1), id("a"), true);
         assert_eq!(losses.take_healed(Time::from_millis(1), QUIET), None);
         losses.back(Time::from_millis(2), id("b"), true);
@@ -76,8 +84,8 @@ mod tests {
     #[test]
     fn members_that_stay_missing_do_not_hold_the_news_back_for_ever() {
         let mut losses = Losses::default();
-        losses.lost(id("dead"));
-        losses.lost(id("cut"));
+        losses.lost(Time::ZERO, id("dead"));
+        losses.lost(Time::ZERO, id("cut"));
         losses.back(Time::from_millis(10), id("cut"), true);
         assert_eq!(losses.take_healed(Time::from_millis(3_000), QUIET), None);
         assert_eq!(losses.take_healed(Time::from_millis(3_010), QUIET), Some((1, 1)));
@@ -86,8 +94,18 @@ mod tests {
     #[test]
     fn a_restart_is_no_heal() {
         let mut losses = Losses::default();
-        losses.lost(id("a"));
+        losses.lost(Time::ZERO, id("a"));
         losses.back(Time::ZERO, id("a"), false);
         assert_eq!(losses.take_healed(Time::MAX, QUIET), None);
+    }
+
+    #[test]
+    fn who_was_lost_long_ago_is_not_missed_any_more() {
+        let day = 24 * 60 * 60 * 1_000;
+        let mut losses = Losses::default();
+        losses.lost(Time::ZERO, id("long dead"));
+        losses.lost(Time::from_millis(day), id("cut"));
+        losses.back(Time::from_millis(day), id("cut"), true);
+        assert_eq!(losses.take_healed(Time::from_millis(day + 3_000), QUIET), Some((1, 0)));
     }
 }

@@ -16,7 +16,7 @@ use headcount_wire::{Body, DatagramBuilder, TablePart};
 
 use crate::config::Detector;
 use crate::dissemination::{Lane, Offer};
-use crate::engine::Engine;
+use crate::engine::{Engine, OVERHEAD_BYTES_MAX};
 use crate::transport::Transmit;
 
 /// The most datagrams that wait. The driver drains them after every input, so only a burst of
@@ -61,19 +61,26 @@ impl Outbox {
 impl Engine {
     /// The next datagram to send.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
-        let outgoing = self.outbox.waiting.pop_front()?;
-        let bytes = match outgoing.body {
-            Body::Gossip { table: Some(part) } => self.pack_table(now, &outgoing, part),
-            _ => {
-                let mut datagram = self.begin_datagram(now, &outgoing, outgoing.body);
-                self.pack_fresh_claims(now, &mut datagram);
-                datagram
-            }
-        };
-        let bytes = bytes.finish();
-        self.stats.datagrams_sent += 1;
-        self.stats.bytes_sent += bytes.len() as u64;
-        Some(Transmit { to: outgoing.to, bytes })
+        loop {
+            let outgoing = self.outbox.waiting.pop_front()?;
+            let Some(datagram) = self.pack(now, &outgoing) else { continue };
+            let bytes = datagram.finish();
+            self.stats.datagrams_sent += 1;
+            self.stats.bytes_sent += bytes.len() as u64;
+            return Some(Transmit { to: outgoing.to, bytes });
+        }
+    }
+
+    fn pack(&mut self, now: Time, outgoing: &Outgoing) -> Option<DatagramBuilder> {
+        if let Body::Gossip { table: Some(part) } = outgoing.body {
+            return self.pack_table(now, outgoing, part);
+        }
+        let mut datagram = self.begin_datagram(now, outgoing, outgoing.body);
+        // Copies are counted, so none is spent on one that is no member.
+        if outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {
+            self.pack_fresh_claims(now, &mut datagram);
+        }
+        Some(datagram)
     }
 
     pub(crate) fn send(&mut self, outgoing: Outgoing) {
@@ -96,14 +103,11 @@ impl Engine {
         let heartbeat = self.heartbeat(now);
         let budget = self.config.datagram_budget;
         let mut datagram = DatagramBuilder::new(self.config.cluster, budget, &heartbeat, &body);
-        if let Some(claim) = outgoing.peer.and_then(|peer| self.claim_to_face(now, peer)) {
-            datagram.push(&claim);
-        }
-        for id in &outgoing.front {
-            if Some(*id) != outgoing.peer || self.peers.contains(*id) {
-                let told = self.table.answer(*id, now).is_some_and(|claim| datagram.push(&claim));
-                self.stats.answers_sent += u64::from(told);
-            }
+        let to_face = outgoing.peer.and_then(|peer| self.claim_to_face(now, peer));
+        let faced = to_face.filter(|claim| datagram.push(claim)).map(|claim| claim.claim.id);
+        for id in outgoing.front.iter().filter(|id| Some(**id) != faced) {
+            let told = self.table.answer(*id, now).is_some_and(|claim| datagram.push(&claim));
+            self.stats.answers_sent += u64::from(told);
         }
         datagram
     }
@@ -113,6 +117,9 @@ impl Engine {
     fn claim_to_face(&self, now: Time, peer: MemberId) -> Option<Update> {
         if let Some(checked) = self.checks.get(peer) {
             return Some(checked.clone());
+        }
+        if peer == self.table.own_id() {
+            return None;
         }
         let held = self.table.hold(peer)?;
         match held.status() {
@@ -136,7 +143,12 @@ impl Engine {
                 },
                 _ => record.bare_update(now),
             };
-            if datagram.push(&update) { Offer::Taken } else { Offer::TooLarge }
+            match datagram.push(&update) {
+                true => Offer::Taken,
+                // Of a member with a larger budget: no datagram of this node can carry it.
+                false if datagram.len() <= OVERHEAD_BYTES_MAX => Offer::Gone,
+                false => Offer::TooLarge,
+            }
         });
     }
 
@@ -146,9 +158,14 @@ impl Engine {
         self.config.retransmit * (live + 1.0).log10().ceil().max(1.0) as u32
     }
 
-    /// Packs the table, newest first: the whole of it if it fits, else the part that follows the
-    /// part that was sent last.
-    fn pack_table(&mut self, now: Time, outgoing: &Outgoing, part: TablePart) -> DatagramBuilder {
+    /// Packs the table, newest first: the whole of it if it fits. If it does not, it goes over a
+    /// stream; where none can be opened, the part goes that follows the part that was sent last.
+    fn pack_table(
+        &mut self,
+        now: Time,
+        outgoing: &Outgoing,
+        part: TablePart,
+    ) -> Option<DatagramBuilder> {
         let whole = Body::Gossip { table: Some(TablePart { complete: true, ..part }) };
         let mut datagram = self.begin_datagram(now, outgoing, whole);
         let fits = self
@@ -157,8 +174,14 @@ impl Engine {
             .all(|(_, record)| datagram.push(&record.update(now)));
         if fits {
             self.pace.advance(None);
-            return datagram;
+            self.stats.exchanges_datagram += 1;
+            return Some(datagram);
         }
+        if let Some(peer) = outgoing.peer.filter(|peer| self.pace.may_stream(now, *peer)) {
+            self.call_exchange(peer, outgoing.to);
+            return None;
+        }
+        self.stats.exchanges_datagram += 1;
         let partial = Body::Gossip { table: Some(TablePart { complete: false, ..part }) };
         let mut datagram = self.begin_datagram(now, outgoing, partial);
         let mut reached = None;
@@ -173,6 +196,6 @@ impl Engine {
         }
         let ended = rest.peek().is_none();
         self.pace.advance(reached.filter(|_| !ended));
-        datagram
+        Some(datagram)
     }
 }

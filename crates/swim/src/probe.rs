@@ -37,7 +37,6 @@ impl Engine {
         if let Some(probe) = self.probe.take() {
             self.probe_failed(now, probe);
         }
-        self.look_around(now);
         self.begin_probe(now);
         let period = self.local_health.stretch(self.config.period);
         self.timers.set(Timer::Period, Some(now + period));
@@ -131,7 +130,7 @@ impl Engine {
     /// Says of the life `target` that it is suspect or failed, if it is the one held and live.
     fn accuse(&mut self, now: Time, target: Target, status: Status) {
         let Some(record) = self.table.get(target.id) else { return };
-        if !record.is_live() || record.claim.life() != target.life {
+        if !self.takes_part() || !record.is_live() || record.claim.life() != target.life {
             return;
         }
         let claim = record.claim.with_status(status);

@@ -25,13 +25,14 @@ impl Engine {
 
     fn receive_datagram(&mut self, now: Time, from: SocketAddr, datagram: &Datagram) {
         let Datagram { heartbeat, body, updates } = datagram;
+        self.seen_at(from, heartbeat.sender.id);
         if self.is_me(heartbeat.sender) {
             return;
         }
         self.hear(now, heartbeat);
-        self.seen_at(from, heartbeat.sender.id);
         let mut behind: Vec<MemberId> =
             updates.iter().filter_map(|u| self.absorb(now, u)).collect();
+        behind.sort_unstable();
         behind.dedup();
         self.compare(now, heartbeat, from);
         let sender = heartbeat.sender.id;
@@ -49,7 +50,7 @@ impl Engine {
                 self.relay_ping(now, asker, target, want_nack);
             }
             Body::Nack { nonce } => self.probe_nacked(nonce),
-            Body::Gossip { table: Some(part) } => self.answer_table(now, part, sender, from),
+            Body::Gossip { table: Some(part) } => self.answer_table(now, part, sender),
             Body::Gossip { table: None } => {}
         }
         if !behind.is_empty() || self.must_hear_of_its_end(heartbeat) {
@@ -85,6 +86,9 @@ impl Engine {
         not_me: bool,
     ) {
         self.relay_ack(nonce, responder, not_me);
+        if !not_me {
+            self.checks.answered(responder.id, nonce);
+        }
         if direct {
             self.departure_acked(responder.id, nonce);
         }

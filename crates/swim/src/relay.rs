@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use headcount_state::{MemberId, Time};
 use headcount_wire::{Body, Target};
@@ -57,6 +58,11 @@ impl Relays {
         self.by_nonce.get(&nonce)
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.by_nonce.clear();
+        self.due.clear();
+    }
+
     pub(crate) fn next_due(&self) -> Option<Time> {
         self.due.first().map(|(at, _)| *at)
     }
@@ -86,13 +92,22 @@ impl Relays {
 }
 
 impl Engine {
-    /// Somebody asks this node to ping `target`: only if it is a member, and where the table has
-    /// it, so that nobody can aim this node's pings.
+    /// A member asks this node to ping `target`: only if that is a member too, and where the table
+    /// has it, so that nobody can aim this node's pings.
     pub(crate) fn relay_ping(&mut self, now: Time, asker: Asker, target: Target, nack: bool) {
-        let Some((held, address)) = self.aim_at(target.id) else { return };
-        if held.life != target.life || !self.peers.contains(target.id) {
+        if !self.peers.contains(asker.id) {
             return;
         }
+        let aim = self.aim_at(target.id).filter(|(held, _)| {
+            held.life.instance == target.life.instance && self.peers.contains(target.id)
+        });
+        let Some((_, address)) = aim else {
+            // Nothing to relay to, but the asker learns that it is heard.
+            if nack {
+                self.send_nack(asker.address, asker.id, asker.nonce);
+            }
+            return;
+        };
         let nonce = self.rng.random();
         let relay = Relay {
             asker: asker.id,
@@ -102,7 +117,7 @@ impl Engine {
             nack,
             expires: now + self.config.period,
         };
-        let due = if nack { now + self.config.probe_timeout.mul_f64(0.8) } else { relay.expires };
+        let due = if nack { now + self.nack_delay() } else { relay.expires };
         if !self.relays.insert(nonce, relay, due) {
             self.stats.relays_dropped += 1;
             return;
@@ -126,10 +141,20 @@ impl Engine {
     pub(crate) fn relays_due(&mut self, now: Time) {
         while let Some(relay) = self.relays.pop_due(now) {
             if relay.nack {
-                let body = Body::Nack { nonce: relay.asker_nonce };
-                self.send(Outgoing::new(relay.asker_address, Some(relay.asker), body));
+                self.send_nack(relay.asker_address, relay.asker, relay.asker_nonce);
             }
         }
+    }
+
+    fn send_nack(&mut self, to: SocketAddr, asker: MemberId, nonce: u32) {
+        self.send(Outgoing::new(to, Some(asker), Body::Nack { nonce }));
+    }
+
+    /// 80 % of the probe timeout, or of what is left of the asker's period if that is less: a nack
+    /// must be there before the asker judges.
+    fn nack_delay(&self) -> Duration {
+        let left = self.config.period.saturating_sub(self.config.probe_timeout);
+        self.config.probe_timeout.min(left).mul_f64(0.8)
     }
 }
 

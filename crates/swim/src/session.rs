@@ -23,7 +23,10 @@ use crate::event::{Event, SeedError};
 use crate::transport::{StreamEnd, StreamId, StreamOpen, StreamStep};
 
 /// The most streams that may be open at once, accepted and opened together.
-pub(crate) const STREAMS_MAX: usize = 256;
+const STREAMS_MAX: usize = 256;
+
+/// So many of them may have been opened by others: the rest is kept for this node's own calls.
+const ACCEPTED_MAX: usize = 192;
 
 /// A chunk stays well below the largest frame, so that a slow peer gets on.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -32,6 +35,7 @@ const CHUNK_BYTES: usize = 32 * 1024;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
     open: BTreeMap<StreamId, Session>,
+    accepted: usize,
     wanted: VecDeque<StreamOpen>,
     next: u64,
 }
@@ -41,6 +45,10 @@ struct Session {
     role: Role,
     address: SocketAddr,
     said_hello: bool,
+    /// The peer has said hello.
+    greeted: bool,
+    /// What is learned here need not be told on: the peer's cluster knows it.
+    quiet: bool,
     /// How much of the table has been sent.
     sent: Sent,
     /// The peer's table is here as a whole.
@@ -72,6 +80,8 @@ impl Session {
             role,
             address,
             said_hello: false,
+            greeted: false,
+            quiet: false,
             sent: Sent::UpTo(None),
             received: false,
             answers: BTreeSet::new(),
@@ -88,25 +98,29 @@ impl Session {
 
 impl Sessions {
     fn insert(&mut self, session: Session) -> Option<StreamId> {
-        if self.open.len() >= STREAMS_MAX {
+        let served = session.role == Role::Serve;
+        if self.open.len() >= STREAMS_MAX || (served && self.accepted >= ACCEPTED_MAX) {
             return None;
         }
         let id = StreamId(self.next);
         self.next += 1;
+        self.accepted += usize::from(served);
         self.open.insert(id, session);
         Some(id)
     }
 
-    fn call(&mut self, role: Role, to: SocketAddr) -> bool {
-        let id = self.insert(Session::new(role, to));
+    fn call(&mut self, session: Session) -> bool {
+        let to = session.address;
+        let id = self.insert(session);
         self.wanted.extend(id.map(|id| StreamOpen { id, to }));
         id.is_some()
     }
 
-    /// Ends every session; the driver hears it at its next step.
-    pub(crate) fn clear(&mut self) {
-        self.open.clear();
-        self.wanted.clear();
+    fn remove(&mut self, id: StreamId) -> Option<Session> {
+        self.wanted.retain(|wanted| wanted.id != id);
+        let session = self.open.remove(&id)?;
+        self.accepted -= usize::from(session.role == Role::Serve);
+        Some(session)
     }
 }
 
@@ -164,7 +178,9 @@ impl Engine {
     /// Tries once to join through `seed`; [`Event::Seed`] tells how it went.
     pub fn join(&mut self, now: Time, seed: SocketAddr) {
         self.wake(now);
-        if !self.sessions.call(Role::Join, seed) {
+        // A lone node has nobody to tell what it is about to learn.
+        let quiet = self.peers.is_empty();
+        if !self.sessions.call(Session { quiet, ..Session::new(Role::Join, seed) }) {
             let result = Err(SeedError::Unreachable("too many streams are open".to_owned()));
             self.events.push_back(Event::Seed { address: seed, result });
         }
@@ -172,14 +188,16 @@ impl Engine {
 
     /// Opens a whole-table exchange with a peer.
     pub(crate) fn call_exchange(&mut self, peer: MemberId, address: SocketAddr) {
-        if self.sessions.call(Role::Exchange { peer }, address) {
+        let role = Role::Exchange { peer };
+        let running = self.sessions.open.values().any(|session| session.role == role);
+        if !running && self.sessions.call(Session::new(role, address)) {
             self.stats.exchanges_stream += 1;
         }
     }
 
     /// Opens a direct probe, where datagrams may be lost.
     pub(crate) fn call_probe(&mut self, nonce: u32, target: Target, address: SocketAddr) {
-        self.sessions.call(Role::Probe { nonce, target }, address);
+        self.sessions.call(Session::new(Role::Probe { nonce, target }, address));
     }
 
     fn session_step(&mut self, now: Time, id: StreamId) -> StreamStep {
@@ -262,12 +280,16 @@ impl Engine {
 
     fn session_frame(&mut self, now: Time, id: StreamId, frame: StreamFrame) {
         let StreamFrame { heartbeat, frame } = frame;
-        self.hear(now, &heartbeat);
         let Some(session) = self.sessions.open.get_mut(&id) else { return };
-        let (role, address) = (session.role, session.address);
+        let (role, address, greeted) = (session.role, session.address, session.greeted);
+        session.greeted |= matches!(frame, Frame::Hello(_));
         self.seen_at(address, heartbeat.sender.id);
+        if self.is_me(heartbeat.sender) {
+            return self.met_itself(now, id, role);
+        }
+        self.hear(now, &heartbeat);
         match (role, frame) {
-            (Role::Serve, Frame::Hello(hello)) => self.serve_hello(now, id, &hello),
+            (Role::Serve, Frame::Hello(hello)) if !greeted => self.serve_hello(now, id, &hello),
             (Role::Serve, Frame::Ping { nonce, target }) => {
                 let not_me = !self.is_me(target);
                 let session = self.sessions.open.get_mut(&id);
@@ -279,7 +301,7 @@ impl Engine {
                 self.session_over(now, id, None);
                 self.probe_answered(now, nonce, target, not_me);
             }
-            (Role::Join | Role::Exchange { .. }, Frame::Hello(hello)) => {
+            (Role::Join | Role::Exchange { .. }, Frame::Hello(hello)) if !greeted => {
                 if let Some(own) = &hello.own {
                     self.absorb_on_stream(now, id, own);
                 }
@@ -288,7 +310,7 @@ impl Engine {
                 self.session_over(now, id, Some(SeedError::Rejected { code, detail }));
             }
             (Role::Probe { .. }, _) => self.session_over(now, id, None),
-            (_, Frame::Chunk { updates, last }) => {
+            (_, Frame::Chunk { updates, last }) if greeted => {
                 for update in &updates {
                     self.absorb_on_stream(now, id, update);
                 }
@@ -304,6 +326,18 @@ impl Engine {
                 let reason = "a frame out of turn".to_owned();
                 self.session_over(now, id, Some(SeedError::Foreign(reason)));
             }
+        }
+    }
+
+    /// Both ends of the stream are this node. The serving end says so, and the calling end, which
+    /// hears its own voice, knows.
+    fn met_itself(&mut self, now: Time, id: StreamId, role: Role) {
+        match self.sessions.open.get_mut(&id) {
+            Some(session) if role == Role::Serve => {
+                let detail = "you have reached yourself".to_owned();
+                session.part_with(Some(Frame::Refuse(Refuse { code: RefuseCode::Other, detail })));
+            }
+            _ => self.session_over(now, id, Some(SeedError::Myself)),
         }
     }
 
@@ -330,16 +364,29 @@ impl Engine {
     }
 
     fn absorb_on_stream(&mut self, now: Time, id: StreamId, update: &headcount_state::Update) {
-        let behind = self.absorb(now, update);
+        let quiet = self.sessions.open.get(&id).is_some_and(|session| session.quiet);
+        let behind =
+            if quiet { self.absorb_quietly(now, update) } else { self.absorb(now, update) };
         if let Some(session) = self.sessions.open.get_mut(&id) {
             session.answers.extend(behind);
         }
     }
 
+    /// Ends every session; the driver hears it at its next step.
+    pub(crate) fn abandon_sessions(&mut self) {
+        for (_, session) in std::mem::take(&mut self.sessions.open) {
+            if session.role == Role::Join {
+                let result = Err(SeedError::Unreachable("given up".to_owned()));
+                self.events.push_back(Event::Seed { address: session.address, result });
+            }
+        }
+        self.sessions.wanted.clear();
+        self.sessions.accepted = 0;
+    }
+
     /// A session is over: `None` when it has done what it was for.
     fn session_over(&mut self, now: Time, id: StreamId, error: Option<SeedError>) {
-        self.sessions.wanted.retain(|wanted| wanted.id != id);
-        let Some(session) = self.sessions.open.remove(&id) else { return };
+        let Some(session) = self.sessions.remove(id) else { return };
         let complete = session.received || error.is_none();
         match session.role {
             Role::Join => {

@@ -148,7 +148,8 @@ impl Suspicions {
 impl Engine {
     /// Runs a suspicion while the record says suspect, and none otherwise.
     pub(crate) fn follow_suspicion(&mut self, now: Time, record: &Record) {
-        if record.claim.status() != Status::Suspect || record.id() == self.table.own_id() {
+        let idle = record.id() == self.table.own_id() || !self.takes_part();
+        if record.claim.status() != Status::Suspect || idle {
             self.suspicions.stop(record.id());
             return;
         }

@@ -9,6 +9,8 @@ pub(crate) enum Timer {
     ProbeTimeout,
     /// A protocol period ends: judge its probe, begin the next.
     Period,
+    /// Once per period: how this node stands with the others.
+    Look,
     /// A relayed ping has had its time: send a nack, or forget it.
     Relay,
     /// A suspicion has had its time: declare a failure.
@@ -28,9 +30,10 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Timer; 10] = [
+    const ALL: [Timer; 11] = [
         Timer::ProbeTimeout,
         Timer::Period,
+        Timer::Look,
         Timer::Relay,
         Timer::Suspicion,
         Timer::Check,

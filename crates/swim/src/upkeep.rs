@@ -45,12 +45,11 @@ impl Engine {
 
     fn go_stale(&mut self, now: Time) {
         self.last_heard = now;
-        self.probe = None;
         self.outbox.clear();
-        self.sessions.clear();
+        self.abandon_sessions();
         self.dissemination.clear();
-        self.suspicions.clear();
-        self.checks.clear();
+        self.relays.clear();
+        self.stop_judging();
         for id in self.table.go_stale(now) {
             self.drop_peer(id);
             self.events.push_back(Event::Forgotten(id));
@@ -94,13 +93,14 @@ impl Engine {
 
     /// Once per period: says how this node stands with the others.
     pub(crate) fn look_around(&mut self, now: Time) {
-        let patience = self.local_health.stretch(self.config.period) * ISOLATED_PERIODS;
-        let knows_others = self.table.len() > 1 || self.table.occupancy().roster > 0;
-        if knows_others && !self.isolated && self.last_heard + patience < now {
-            self.isolated = true;
+        self.timers.set(Timer::Look, Some(now + self.config.period));
+        let quiet = self.config.period * ISOLATED_PERIODS;
+        let knows_others = !self.peers.is_empty() || self.table.occupancy().roster > 0;
+        let cut_off = knows_others && self.takes_part() && self.last_heard + quiet < now;
+        if cut_off && !self.isolated {
             self.events.push_back(Event::Isolated);
         }
-        let quiet = self.config.period * ISOLATED_PERIODS;
+        self.isolated = cut_off;
         if let Some((returned, missing)) = self.losses.take_healed(now, quiet) {
             self.events.push_back(Event::Healed { returned, missing });
         }
@@ -164,7 +164,9 @@ impl Engine {
     fn call_seed(&mut self, now: Time) {
         let point = self.rng.random::<u64>() as usize;
         let peers = &self.peers;
-        let missing = |seed: &crate::engine::Seed| !seed.member.is_some_and(|m| peers.contains(m));
+        let own = self.table.own_id();
+        let known = |id: MemberId| id == own || peers.contains(id);
+        let missing = |seed: &crate::engine::Seed| !seed.member.is_some_and(known);
         let count = self.seeds.iter().filter(|seed| missing(seed)).count();
         let pick = self.seeds.iter().filter(|seed| missing(seed)).nth(point % count.max(1));
         let Some(address) = pick.map(|seed| seed.address) else { return };

@@ -4,8 +4,9 @@ mod net;
 
 use std::time::Duration;
 
-use headcount_state::{Status, Time};
+use headcount_state::{Status, Time, Update};
 use headcount_swim::{Config, Detector, Event};
+use headcount_wire::Body;
 use net::{Net, config, id};
 
 fn swim() -> Config {
@@ -140,4 +141,83 @@ fn confirmations_bring_the_lifeguard_timeout_down() {
     let killed = net.now;
     let declared = |net: &Net| (1..9).any(|at| net.status(at, 0) == Some(Status::Failed));
     assert!(net.run_until(killed + Duration::from_secs(15), declared));
+}
+
+/// Hands `at` a claim, ten minutes old, that the live member `of` has failed.
+fn tell_old_death(net: &mut Net, at: usize, teller: usize, of: usize) {
+    let record = net.engine(at).table().get(id(of)).expect("a member").clone();
+    let old = Update {
+        age: Duration::from_secs(600),
+        ..Update::claim(record.claim.with_status(Status::Failed))
+    };
+    let now = net.now;
+    let cluster = config().cluster;
+    let body = Body::Gossip { table: None };
+    let datagram = net::datagram(net.engine(teller), cluster, &body, &[old]);
+    net.engine(at).receive(now, net::address(teller), &datagram);
+    net.pump(at);
+}
+
+#[test]
+fn a_member_that_answers_a_check_through_relays_is_not_declared() {
+    let mut net = Net::converged(5, &config());
+    net.passes = Box::new(|from, to| (from.min(to), from.max(to)) != (0, 3));
+    tell_old_death(&mut net, 0, 1, 3);
+    assert_eq!(net.status(0, 3), Some(Status::Suspect), "shown as suspect while it is checked");
+    net.run(Duration::from_secs(20));
+    assert!(!net.events.iter().any(|(_, _, event)| matches!(event, Event::Failed(_))));
+    assert_eq!(net.status(0, 3), Some(Status::Alive));
+}
+
+#[test]
+fn an_old_claim_about_a_dead_member_is_believed_after_the_check() {
+    let mut net = Net::converged(5, &config());
+    net.kill(3);
+    tell_old_death(&mut net, 0, 1, 3);
+    let told = net.now;
+    let failed = |net: &Net| net.status(0, 3) == Some(Status::Failed);
+    assert!(net.run_until(told + Duration::from_secs(4), failed), "three periods");
+    assert!(net.now.since(told) >= Duration::from_secs(3));
+}
+
+#[test]
+fn an_isolated_node_says_so_within_five_periods() {
+    let mut net = Net::converged(8, &config());
+    net.passes = Box::new(|from, to| from != 2 && to != 2);
+    let end = net.now + Duration::from_secs(5);
+    assert!(net.run_until(end, |net| net.engines[2].as_ref().is_some_and(|e| e.is_isolated())));
+}
+
+#[test]
+fn who_is_left_alone_by_a_goodbye_is_not_isolated() {
+    let mut net = Net::converged(2, &config());
+    let now = net.now;
+    net.engine(1).leave(now);
+    net.run(Duration::from_secs(1));
+    net.kill(1);
+    net.run(Duration::from_secs(30));
+    assert!(!net.engine(0).is_isolated());
+    assert!(!net.events_at(0).any(|event| matches!(event, Event::Isolated)));
+}
+
+#[test]
+fn a_displaced_node_accuses_nobody() {
+    let mut net = Net::converged(4, &config());
+    let own = net::identity(&net::name(3), net::address(7), 1, 5_000);
+    let rival = headcount_swim::Engine::new(config(), own, 5, net.now).expect("an engine");
+    net.engines.push(Some(rival));
+    net.join(4, 0);
+    net.run(Duration::from_secs(20));
+    let displaced = |e: &headcount_swim::Engine| {
+        matches!(e.standing(), headcount_state::Standing::Displaced { .. })
+    };
+    let loser = if displaced(net.engine(3)) { 3 } else { 4 };
+    let before = *net.engine(loser).stats();
+    net.kill(1);
+    net.run(Duration::from_secs(60));
+    let after = *net.engine(loser).stats();
+    assert_eq!(after.probes, before.probes);
+    assert_eq!(after.failures_declared, before.failures_declared);
+    assert!(!net.events_at(loser).any(|event| matches!(event, Event::Isolated)));
+    assert_eq!(net.status(loser, 1), Some(Status::Failed), "it keeps informed");
 }

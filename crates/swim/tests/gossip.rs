@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use headcount_state::{OwnAttributes, Status, Tags};
 use headcount_swim::{Config, Engine, Event};
-use headcount_wire::{Body, ClusterId, DatagramBuilder};
+use headcount_wire::{Body, ClusterId, TablePart};
 use net::{Net, address, config, id, identity, name};
 
 fn tags(value: &str) -> OwnAttributes {
@@ -123,31 +123,60 @@ fn junk_and_foreign_frames_are_counted_and_do_no_harm() {
     let now = net.now;
     let other = Config::new(ClusterId::of("other"));
     let stranger = identity("stranger", address(9), 1, 9);
-    let mut foreign = Engine::new(other, stranger, 1, now).expect("an engine");
-    foreign.set_seeds(vec![address(0)]);
+    let foreign = Engine::new(other, stranger, 1, now).expect("an engine");
     let engine = net.engine(0);
     let before = *engine.stats();
     engine.receive(now, address(9), b"GET / HTTP/1.1\r\n\r\n");
     engine.receive(now, address(9), &[]);
-    let heartbeat = headcount_wire::Heartbeat {
-        sender: headcount_wire::Target { id: id(9), life: foreign.table().own_life() },
-        seq: 1,
-        load: None,
-        uptime: Duration::ZERO,
-        period: Duration::from_secs(1),
-        view_id: 0,
-        sync: 0,
-        dead: 0,
-    };
     let body = Body::Ping { nonce: 1, target: None };
-    let other = ClusterId::of("other");
-    let frame = DatagramBuilder::new(other, 1_400, &heartbeat, &body).finish();
+    let frame = net::datagram(&foreign, ClusterId::of("other"), &body, &[]);
     engine.receive(now, address(9), &frame);
     let after = *engine.stats();
     assert_eq!(after.malformed_rejected - before.malformed_rejected, 2);
     assert_eq!(after.foreign_rejected - before.foreign_rejected, 1);
     assert_eq!(engine.poll_transmit(now), None, "nobody is answered");
     assert_eq!(net.count(0, Status::Alive), 3);
+}
+
+#[test]
+fn strangers_use_up_no_copies_of_a_fresh_claim() {
+    let mut net = Net::converged(20, &config());
+    let now = net.now;
+    let own = identity("stranger", address(99), 1, 9);
+    let stranger = Engine::new(config(), own, 1, now).expect("an engine");
+    net.engine(0).set_own(now, tags("red")).expect("set");
+    for nonce in 0..20 {
+        let body = Body::Ping { nonce, target: None };
+        let ping = net::datagram(&stranger, config().cluster, &body, &[]);
+        net.engine(0).receive(now, address(99), &ping);
+    }
+    while net.engine(0).poll_transmit(now).is_some() {}
+    let told = |net: &Net| {
+        let red = |at: usize| {
+            let member = net.engines[at].as_ref().and_then(|e| e.member(id(0)));
+            member.is_some_and(|m| !m.tags().is_empty())
+        };
+        (0..20).all(red)
+    };
+    assert!(net.run_until(now + Duration::from_secs(2), told), "by gossip, before any exchange");
+}
+
+#[test]
+fn forged_requests_for_the_table_go_unanswered() {
+    let mut net = Net::converged(12, &config());
+    let now = net.now;
+    let own = identity("stranger", address(99), 1, 9);
+    let stranger = Engine::new(config(), own, 1, now).expect("an engine");
+    let body = Body::Gossip { table: Some(TablePart { complete: false, reply: true }) };
+    let request = net::datagram(&stranger, config().cluster, &body, &[]);
+    let before = net.engine(0).stats().bytes_sent;
+    for _ in 0..1_000 {
+        net.engine(0).receive(now, address(99), &request);
+    }
+    while net.engine(0).poll_transmit(now).is_some() {}
+    let sent = net.engine(0).stats().bytes_sent - before;
+    assert!(sent <= 1_400, "{sent} bytes for {} received", request.len() * 1_000);
+    assert!(net.engine(0).poll_stream().is_none());
 }
 
 #[test]

@@ -5,7 +5,8 @@ mod net;
 use std::time::Duration;
 
 use headcount_state::{OwnAttributes, Serving, Standing, Status, Time};
-use headcount_swim::{Engine, Event};
+use headcount_swim::{Engine, Event, SeedError};
+use headcount_wire::Body;
 use net::{Net, address, config, id, identity, name};
 
 #[test]
@@ -132,4 +133,43 @@ fn a_cluster_forms_where_no_stream_can_be_opened() {
     let end = net.now + Duration::from_secs(30);
     let together = |net: &Net| (0..5).all(|at| net.count(at, Status::Alive) == 5);
     assert!(net.run_until(end, together));
+}
+
+#[test]
+fn a_node_that_reaches_itself_has_not_joined() {
+    let mut net = Net::new(1, &config());
+    let now = net.now;
+    net.engine(0).join(now, address(0));
+    net.pump(0);
+    let seeds = net.events_at(0).filter_map(|event| match event {
+        Event::Seed { result, .. } => Some(result.clone()),
+        _ => None,
+    });
+    assert_eq!(seeds.collect::<Vec<_>>(), [Err(SeedError::Myself)]);
+}
+
+#[test]
+fn a_leave_ends_also_when_the_last_witness_is_dead() {
+    let mut net = Net::converged(3, &config());
+    net.kill(2);
+    let now = net.now;
+    net.engine(0).leave(now);
+    let departed = |net: &Net| net.events_at(0).any(|e| matches!(e, Event::Departed { .. }));
+    assert!(net.run_until(now + Duration::from_secs(20), departed));
+    assert_eq!(net.engine(0).departed_acks(), 1);
+}
+
+#[test]
+fn an_older_namesake_that_asks_is_told_of_the_life_that_is_held() {
+    let mut net = Net::converged(2, &config());
+    let now = net.now;
+    let own = identity(&name(0), address(9), 1, 5);
+    let older = Engine::new(config(), own, 1, now).expect("an engine");
+    let claim = older.table().get(id(0)).expect("itself").update(now);
+    let body = Body::Ping { nonce: 1, target: None };
+    let ping = net::datagram(&older, config().cluster, &body, &[claim]);
+    net.engine(0).receive(now, address(9), &ping);
+    net.pump(0);
+    let (_, _, ack) = net.log.last().expect("an ack");
+    assert!(ack.updates.iter().any(|u| u.claim.id == id(0)), "{ack:?}");
 }

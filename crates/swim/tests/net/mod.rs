@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headcount_state::{Instance, Life, MemberId, Name, Serving, Status, Tags, Time};
+use headcount_state::{Instance, Life, MemberId, Name, Serving, Status, Tags, Time, Update};
 use headcount_swim::{Config, Engine, Event, Identity, StreamEnd, StreamId, StreamStep};
-use headcount_wire::{ClusterId, Datagram, decode_datagram};
+use headcount_wire::{
+    Body, ClusterId, Datagram, DatagramBuilder, Heartbeat, Target, decode_datagram,
+};
 
 pub const LATENCY: Duration = Duration::from_millis(1);
 
@@ -63,6 +65,26 @@ pub fn identity(name: &str, address: SocketAddr, generation: u64, instance: u64)
         zone: String::new(),
         serving: Serving::Serving,
     }
+}
+
+/// A datagram as `speaker` could have sent it.
+#[allow(dead_code, reason = "each test file uses the part that it needs")]
+pub fn datagram(speaker: &Engine, cluster: ClusterId, body: &Body, updates: &[Update]) -> Vec<u8> {
+    let table = speaker.table();
+    let heartbeat = Heartbeat {
+        sender: Target { id: table.own_id(), life: table.own_life() },
+        seq: u32::MAX / 2,
+        load: None,
+        uptime: Duration::ZERO,
+        period: speaker.config().period,
+        view_id: table.summary().view_id,
+        sync: table.summary().sync,
+        dead: table.summary().dead,
+    };
+    let budget = speaker.config().datagram_budget;
+    let mut datagram = DatagramBuilder::new(cluster, budget, &heartbeat, body);
+    assert_eq!(datagram.pack(updates), updates.len());
+    datagram.finish().to_vec()
 }
 
 #[allow(dead_code, reason = "each test file uses the part that it needs")]

@@ -43,6 +43,7 @@ impl Engine {
         match merged.outcome {
             Outcome::Changed(change) => self.changed(now, change),
             Outcome::Known => {
+                self.dissemination.heard(id, self.retransmit_limit());
                 if update.claim.status() == Status::Suspect {
                     self.confirm_suspicion(now, update);
                 }

@@ -7,6 +7,8 @@
 //! Only ids wait here; what is told of them is read from the table when a datagram is packed, so
 //! facts are as fresh as can be, and two claims about one member never wait together. A claim is
 //! told a bounded number of times (SWIM, section 4.1), then table exchanges repair what it missed.
+//! News that comes back from others is on its way already: in the two lowest lanes each such
+//! hearing counts as a telling (Demers and others, 1987: feedback with a counter).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,13 +112,24 @@ impl Dissemination {
             self.remove(id);
         }
         for id in taken {
-            if let Some(mut rank) = self.remove(id)
-                && rank.told + 1 < limit
-            {
-                rank.told += 1;
-                self.ranks.insert(id, rank);
-                self.order.insert((rank, id));
-            }
+            self.count(id, limit);
+        }
+    }
+
+    /// Another node told what waits here: it is done that much sooner, unless it is urgent.
+    pub(crate) fn heard(&mut self, id: MemberId, limit: u32) {
+        if self.ranks.get(&id).is_some_and(|rank| rank.lane >= Lane::Join) {
+            self.count(id, limit);
+        }
+    }
+
+    fn count(&mut self, id: MemberId, limit: u32) {
+        if let Some(mut rank) = self.remove(id)
+            && rank.told + 1 < limit
+        {
+            rank.told += 1;
+            self.ranks.insert(id, rank);
+            self.order.insert((rank, id));
         }
     }
 
@@ -185,6 +198,18 @@ mod tests {
         assert!(!queue.tell(id("late"), Lane::Join));
         assert_eq!(queue.len(), DISSEMINATION_MAX);
         assert_eq!(told(&mut queue, 9, 2), [id("refutation"), id("late")]);
+    }
+
+    #[test]
+    fn news_that_comes_back_is_told_less_often_unless_it_is_urgent() {
+        let mut queue = Dissemination::default();
+        queue.tell(id("join"), Lane::Join);
+        queue.tell(id("failed"), Lane::Failed);
+        for _ in 0..3 {
+            queue.heard(id("join"), 3);
+            queue.heard(id("failed"), 3);
+        }
+        assert_eq!(told(&mut queue, 3, 9), [id("failed")]);
     }
 
     #[test]

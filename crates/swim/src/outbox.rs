@@ -153,7 +153,7 @@ impl Engine {
     }
 
     /// How often a claim is told: SWIM's lambda * log N, with the logarithm that memberlist uses.
-    fn retransmit_limit(&self) -> u32 {
+    pub(crate) fn retransmit_limit(&self) -> u32 {
         let live = self.table.live_len() as f64;
         self.config.retransmit * (live + 1.0).log10().ceil().max(1.0) as u32
     }

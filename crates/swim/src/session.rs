@@ -14,8 +14,8 @@ use std::net::SocketAddr;
 
 use headcount_state::{MemberId, ProtocolRange, Time};
 use headcount_wire::{
-    ChunkBuilder, Frame, Hello, PROTOCOL, Purpose, Refuse, RefuseCode, StreamFrame, Target,
-    decode_frame, encode_frame,
+    ChunkBuilder, DecodeError, Frame, Hello, PROTOCOL, Purpose, Refuse, RefuseCode, StreamFrame,
+    Target, decode_frame, encode_frame,
 };
 
 use crate::engine::Engine;
@@ -159,7 +159,7 @@ impl Engine {
             Ok(frame) => self.session_frame(now, id, frame),
             Err(error) => {
                 self.count_refused(&error);
-                self.session_over(now, id, Some(SeedError::Foreign(error.to_string())));
+                self.refuse_junk(now, id, &error);
             }
         }
         self.settle(now);
@@ -326,6 +326,21 @@ impl Engine {
                 let reason = "a frame out of turn".to_owned();
                 self.session_over(now, id, Some(SeedError::Foreign(reason)));
             }
+        }
+    }
+
+    /// A frame is of no use. A caller from another cluster gets a frame of this one back: it sees
+    /// whom it has reached, and can tell its user.
+    fn refuse_junk(&mut self, now: Time, id: StreamId, error: &DecodeError) {
+        let detail = error.to_string();
+        match self.sessions.open.get_mut(&id) {
+            Some(session)
+                if session.role == Role::Serve
+                    && matches!(error, DecodeError::ForeignCluster(_)) =>
+            {
+                session.part_with(Some(Frame::Refuse(Refuse { code: RefuseCode::Other, detail })));
+            }
+            _ => self.session_over(now, id, Some(SeedError::Foreign(detail))),
         }
     }
 

@@ -5,8 +5,8 @@ mod net;
 use std::time::Duration;
 
 use headcount_state::{OwnAttributes, Serving, Standing, Status, Time};
-use headcount_swim::{Engine, Event, SeedError};
-use headcount_wire::Body;
+use headcount_swim::{Config, Engine, Event, SeedError};
+use headcount_wire::{Body, ClusterId};
 use net::{Net, address, config, id, identity, name};
 
 #[test]
@@ -146,6 +146,20 @@ fn a_node_that_reaches_itself_has_not_joined() {
         _ => None,
     });
     assert_eq!(seeds.collect::<Vec<_>>(), [Err(SeedError::Myself)]);
+}
+
+#[test]
+fn a_joiner_of_another_cluster_is_told_that_it_reached_the_wrong_one() {
+    let mut net = Net::converged(2, &config());
+    let other = Config::new(ClusterId::of("other"));
+    let own = identity(&name(2), address(2), 1, 9);
+    net.engines.push(Some(Engine::new(other, own, 1, net.now).expect("an engine")));
+    net.join(2, 0);
+    let foreign = net
+        .events_at(2)
+        .any(|event| matches!(event, Event::Seed { result: Err(SeedError::Foreign(_)), .. }));
+    assert!(foreign, "{:?}", net.events);
+    assert!((0..2).all(|at| net.count(at, Status::Alive) == 2));
 }
 
 #[test]

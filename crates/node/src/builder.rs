@@ -1,0 +1,267 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headcount_state::{Instance, Life, Name, Serving, Tags};
+use headcount_swim::{Config, Detector, Engine, Identity};
+use headcount_wire::ClusterId;
+use rand::TryRng;
+use rand::rngs::SysRng;
+use tokio::net::lookup_host;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::advertise;
+use crate::clock::{Clock, unix_millis};
+use crate::dialling::Dialling;
+use crate::driver::{Driver, Goodbye, report, report_interval};
+use crate::error::NodeError;
+use crate::members::Members;
+use crate::node::{Inner, Node};
+use crate::publisher::Publisher;
+use crate::seeds::Seeds;
+use crate::shared::Shared;
+use crate::sockets::Sockets;
+use crate::streams::{StreamLimits, Streams};
+
+/// Commands that may wait for the driver.
+const COMMANDS: usize = 64;
+
+/// How a node is to be. Every setting has a default; [`Builder::start`] checks them all.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until it is started"]
+pub struct Builder {
+    cluster: String,
+    name: Option<String>,
+    bind: String,
+    advertise: Option<String>,
+    seeds: Vec<String>,
+    tags: Tags,
+    zone: String,
+    serving: Serving,
+    load: Option<u8>,
+    event_buffer: usize,
+    config: Config,
+}
+
+impl Builder {
+    pub(crate) fn new(cluster: String) -> Builder {
+        Builder {
+            config: Config::new(ClusterId::of(&cluster)),
+            cluster,
+            name: None,
+            bind: "0.0.0.0:7946".to_owned(),
+            advertise: None,
+            seeds: Vec::new(),
+            tags: Tags::new(),
+            zone: String::new(),
+            serving: Serving::default(),
+            load: None,
+            event_buffer: 1_024,
+        }
+    }
+
+    /// This member's name, 1 to 255 bytes, unique in the cluster; a restarted process takes its
+    /// name back. Default: the host name, so two nodes of one cluster on one host need names.
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Where to listen, for datagrams and streams alike: `ip:port` or `host:port`. Port 0 takes a
+    /// free one. Default `0.0.0.0:7946`.
+    pub fn bind(mut self, address: impl ToString) -> Builder {
+        self.bind = address.to_string();
+        self
+    }
+
+    /// Where others reach this node: `ip`, `ip:port`, `host` or `host:port`, the port being the
+    /// bound one unless given. Default: the address bound; if that is "all addresses", the one from
+    /// which the first seed, or else other networks, are reached, or else loopback. The log says
+    /// which and why.
+    pub fn advertise(mut self, address: impl ToString) -> Builder {
+        self.advertise = Some(address.to_string());
+        self
+    }
+
+    /// Where to find the cluster: `host:port` of some of its members. All are tried at once, and
+    /// again for ever, names resolved anew each time; that never removes a member. The node is
+    /// ready when one has let it in, or when another member is known. Seeds that are this node's
+    /// own address are skipped, so one list will do for all nodes; a node whose seeds are its own
+    /// address and nothing else begins the cluster. Default: none; the node begins a cluster of
+    /// one, which others may join.
+    pub fn seeds<S: ToString>(mut self, seeds: impl IntoIterator<Item = S>) -> Builder {
+        self.seeds.extend(seeds.into_iter().map(|seed| seed.to_string()));
+        self
+    }
+
+    /// Adds a tag, seen by all members. All tags together take at most 256 bytes.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Builder {
+        self.tags.insert(key.into(), value.into());
+        self
+    }
+
+    /// Adds tags.
+    pub fn tags<K: Into<String>, V: Into<String>>(
+        mut self,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Builder {
+        self.tags.extend(tags.into_iter().map(|(key, value)| (key.into(), value.into())));
+        self
+    }
+
+    /// The failure zone this node runs in, at most 32 bytes. Default: not said.
+    pub fn zone(mut self, zone: impl Into<String>) -> Builder {
+        self.zone = zone.into();
+        self
+    }
+
+    /// Whether the application is ready for work from the start. Default [`Serving::Serving`].
+    pub fn serving(mut self, serving: Serving) -> Builder {
+        self.serving = serving;
+        self
+    }
+
+    /// How loaded this node is at the start, in percent. Default: not said.
+    pub fn load(mut self, percent: u8) -> Builder {
+        self.load = Some(percent);
+        self
+    }
+
+    /// How members are watched. Default [`Detector::Lifeguard`].
+    pub fn detector(mut self, detector: Detector) -> Builder {
+        self.config.detector = detector;
+        self
+    }
+
+    /// The protocol period, and every interval that is a multiple of it: 10 ms to 1 h, default
+    /// 1 s. The same on all members.
+    pub fn period(mut self, period: Duration) -> Builder {
+        self.config = self.config.with_period(period);
+        self
+    }
+
+    /// The most bytes of a datagram, without IP and UDP headers: 512 to 65,507, default 1,400.
+    pub fn datagram_budget(mut self, bytes: usize) -> Builder {
+        self.config.datagram_budget = bytes;
+        self
+    }
+
+    /// How long members that left or failed are shown and told of. Default 5 minutes.
+    pub fn tombstone_ttl(mut self, ttl: Duration) -> Builder {
+        self.config.limits.tombstone_ttl = ttl;
+        self
+    }
+
+    /// Any other setting of the protocol. Call it after [`Builder::period`], which sets intervals
+    /// too; the cluster stays the builder's.
+    pub fn config(mut self, change: impl FnOnce(&mut Config)) -> Builder {
+        let cluster = self.config.cluster;
+        change(&mut self.config);
+        self.config.cluster = cluster;
+        self
+    }
+
+    /// How many events a slow reader may lag behind before it misses some: 1 to 65,536, default
+    /// 1,024.
+    pub fn event_buffer(mut self, events: usize) -> Builder {
+        self.event_buffer = events;
+        self
+    }
+
+    /// Checks the settings, binds the port, starts the protocol and returns; joining goes on in
+    /// the background ([`Node::ready`]). Must be called within a tokio runtime with I/O and time.
+    ///
+    /// # Errors
+    /// [`NodeError`] names the setting and what to do. Nothing is left behind, no port bound.
+    pub async fn start(self) -> Result<Node, NodeError> {
+        let name = Name::new(&self.name.clone().unwrap_or_else(host_name))?;
+        self.check()?;
+        let sockets = Sockets::bind(self.bind_address().await?).await?;
+        let bound = sockets.local();
+        let address = advertise::choose(self.advertise.as_deref(), bound, &self.seeds).await?;
+
+        let clock = Clock::start();
+        let instance = Instance::from_u64(random()?)
+            .ok_or_else(|| NodeError::Randomness("zero is not random".to_owned()))?;
+        let identity = Identity {
+            name: name.clone(),
+            address,
+            life: Life { generation: unix_millis(), instance },
+            tags: self.tags,
+            zone: self.zone,
+            serving: self.serving,
+        };
+        let mut engine = Engine::new(self.config, identity, random()?, clock.now())?;
+        engine.set_load(self.load);
+
+        let begins_cluster = self.seeds.iter().all(|seed| seed.parse() == Ok(address));
+        let (period, every) = (engine.config().period, engine.config().reconnect_interval);
+        let limits = StreamLimits::for_period(period);
+        let (commands, obeyed) = mpsc::channel(COMMANDS);
+        let (sender, _) = broadcast::channel(self.event_buffer);
+        let (readiness, ready) = watch::channel(begins_cluster);
+        let first =
+            (Members::of(&engine, engine.agreement(clock.now())), report(&engine, &sockets));
+        let shared = Arc::new(Shared::new(first, &sender, ready, clock, period));
+
+        let span = tracing::info_span!("headcount", cluster = %self.cluster, node = %name);
+        let seeds = span.in_scope(|| {
+            tracing::info!(%address, %bound, seeds = self.seeds.len(), "started");
+            if begins_cluster {
+                tracing::info!("no seeds: this node is a cluster of one until others join it");
+            }
+            Seeds::watch(self.seeds, every)
+        });
+        let driver = Driver {
+            sockets,
+            streams: Streams::new(limits),
+            seeds,
+            commands: obeyed,
+            engine,
+            clock,
+            dialling: Dialling::new(bound, address, limits.dial + limits.total, begins_cluster),
+            goodbye: Goodbye::default(),
+            next_report: Instant::now() + report_interval(period),
+            publisher: Publisher::new(Arc::clone(&shared), sender, readiness),
+        };
+        let driver = tokio::spawn(driver.run().instrument(span)).abort_handle();
+        let cluster = self.cluster;
+        Ok(Node::new(Inner { cluster, name, instance, address, bound, shared, commands, driver }))
+    }
+
+    fn check(&self) -> Result<(), NodeError> {
+        if self.cluster.is_empty() {
+            return Err(NodeError::setting("cluster", "", "is empty; give the cluster a name"));
+        }
+        if !(1..=65_536).contains(&self.event_buffer) {
+            let problem = "is out of range; use 1 to 65,536";
+            return Err(NodeError::setting("event_buffer", self.event_buffer, problem));
+        }
+        for seed in &self.seeds {
+            let port = seed.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+            if !matches!(port, Some(Ok(1..))) {
+                let problem = "has no port; write it as host:port";
+                return Err(NodeError::setting("seeds", seed, problem));
+            }
+        }
+        Ok(())
+    }
+
+    async fn bind_address(&self) -> Result<SocketAddr, NodeError> {
+        let problem = |problem| NodeError::setting("bind", &self.bind, problem);
+        let mut found = lookup_host(&self.bind)
+            .await
+            .map_err(|error| problem(format!("is no address: {error}; use ip:port")))?;
+        found.next().ok_or_else(|| problem("has no address; use ip:port".to_owned()))
+    }
+}
+
+fn host_name() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+fn random() -> Result<u64, NodeError> {
+    SysRng.try_next_u64().map_err(|error| NodeError::Randomness(error.to_string()))
+}

@@ -1,0 +1,221 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use headcount_state::{Instance, Name, OwnAttributes, Serving, Tags, Time};
+use headcount_swim::Member;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use crate::builder::Builder;
+use crate::driver::Command;
+use crate::error::NodeError;
+use crate::events::Events;
+use crate::join::{JoinReport, join};
+use crate::members::Members;
+use crate::shared::Shared;
+use crate::stats::{Condition, NodeStats};
+
+/// A shutdown takes no longer than this, whatever the driver is doing.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One member of a cluster, running in this process.
+///
+/// A cheap handle: clones stand for the same node, and when the last one is dropped the node
+/// shuts down. Reading never waits for the protocol; nothing here may be called too often, or from
+/// the wrong place: every call is safe inside a loop over [`Events`].
+#[derive(Clone, Debug)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) cluster: String,
+    pub(crate) name: Name,
+    pub(crate) instance: Instance,
+    pub(crate) address: SocketAddr,
+    pub(crate) bound: SocketAddr,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) driver: AbortHandle,
+}
+
+/// How a goodbye went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leave {
+    /// How many peers have acknowledged it. What they know the cluster learns.
+    pub acknowledged: usize,
+    /// Whether as many did as were asked: 8, or everybody in a smaller cluster.
+    pub complete: bool,
+}
+
+impl Node {
+    /// A node of the cluster of this name, to be configured and started.
+    pub fn builder(cluster: impl Into<String>) -> Builder {
+        Builder::new(cluster.into())
+    }
+
+    pub(crate) fn new(inner: Inner) -> Node {
+        Node { inner: Arc::new(inner) }
+    }
+
+    /// The cluster's name.
+    pub fn cluster(&self) -> &str {
+        &self.inner.cluster
+    }
+
+    /// This member's name.
+    pub fn name(&self) -> &str {
+        self.inner.name.as_str()
+    }
+
+    /// Where others reach this node, by datagram and by stream.
+    pub fn address(&self) -> SocketAddr {
+        self.inner.address
+    }
+
+    /// Where it listens; the port is the real one even when 0 was asked for.
+    pub fn bound(&self) -> SocketAddr {
+        self.inner.bound
+    }
+
+    /// What this node sees now.
+    pub fn members(&self) -> Members {
+        self.inner.shared.members()
+    }
+
+    /// The member of this name, whatever its status. Looks into a directory that is never behind
+    /// the events.
+    pub fn member(&self, name: &str) -> Option<Member> {
+        self.inner.shared.member(name)
+    }
+
+    /// This node as others see it; `None` while another process holds its name.
+    pub fn own(&self) -> Option<Member> {
+        self.member(self.name()).filter(|own| own.life().instance == self.inner.instance)
+    }
+
+    /// What happens from now on, beginning with the members now.
+    pub fn events(&self) -> Events {
+        Events::new(self.inner.shared.subscribe(), Arc::clone(&self.inner.shared))
+    }
+
+    /// Now, on this node's own time line: microseconds since it started, monotonic. The line on
+    /// which [`Member::since`] is told.
+    pub fn now(&self) -> Time {
+        self.inner.shared.now()
+    }
+
+    /// Counters of protocol and sockets.
+    pub fn stats(&self) -> NodeStats {
+        self.inner.shared.report.load().stats
+    }
+
+    /// How this node itself is doing, the task behind it included.
+    pub fn condition(&self) -> Condition {
+        self.inner.shared.condition()
+    }
+
+    /// Whether this node is part of its cluster: it is a member, and it has no seeds, or a seed has
+    /// let it in, or another member came to it. False while another process holds its name or an
+    /// operator has removed it, and once it leaves or stops.
+    pub fn is_ready(&self) -> bool {
+        self.inner.shared.is_ready()
+    }
+
+    /// Waits for [`Node::is_ready`], however long it takes. Cancel safe.
+    ///
+    /// # Errors
+    /// [`NodeError::Stopped`] when the node stops instead.
+    pub async fn ready(&self) -> Result<(), NodeError> {
+        if self.inner.shared.ready().await { Ok(()) } else { Err(NodeError::Stopped) }
+    }
+
+    /// Tries once to join through `seeds` (`host:port`), all at the same time, and returns as soon
+    /// as one has let this node in, all have failed, or the time is up. Dropping the future
+    /// cancels it at once.
+    ///
+    /// Seeds given to the builder are tried without this, for ever.
+    pub async fn join<S: ToString>(
+        &self,
+        seeds: impl IntoIterator<Item = S>,
+        deadline: Duration,
+    ) -> JoinReport {
+        let seeds = seeds.into_iter().map(|seed| seed.to_string()).collect();
+        let mut report = JoinReport::default();
+        // When the time is up the report says which seeds are pending.
+        let _ = timeout(deadline, join(&self.inner.commands, seeds, &mut report)).await;
+        report
+    }
+
+    /// Replaces this member's tags.
+    ///
+    /// # Errors
+    /// [`NodeError::Protocol`] when they take more than 256 bytes or one has no key, and nothing
+    /// has changed; [`NodeError::Stopped`].
+    pub async fn set_tags<K: Into<String>, V: Into<String>>(
+        &self,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(), NodeError> {
+        let tags: Tags = tags.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        self.set_own(OwnAttributes::Tags(tags)).await
+    }
+
+    /// Says whether the application is ready for work. Liveness is another matter: a member that
+    /// does not serve stays a member.
+    ///
+    /// # Errors
+    /// [`NodeError::Stopped`].
+    pub async fn set_serving(&self, serving: Serving) -> Result<(), NodeError> {
+        self.set_own(OwnAttributes::Serving(serving)).await
+    }
+
+    /// Says how loaded this node is, in percent (more counts as 100), with every heartbeat from now
+    /// on; `None` for nothing.
+    ///
+    /// # Errors
+    /// [`NodeError::Stopped`].
+    pub async fn set_load(&self, percent: Option<u8>) -> Result<(), NodeError> {
+        self.command(Command::SetLoad(percent)).await
+    }
+
+    /// Says goodbye, so that peers see this member as left, not failed. Returns when enough of
+    /// them have acknowledged it, and by the deadline in any case. The node goes on answering until
+    /// it is shut down.
+    pub async fn leave(&self, deadline: Duration) -> Leave {
+        let (reply, answer) = oneshot::channel();
+        let left = async {
+            self.command(Command::Leave(reply)).await?;
+            answer.await.map_err(|_| NodeError::Stopped)
+        };
+        match timeout(deadline, left).await {
+            Ok(Ok(acknowledged)) => Leave { acknowledged, complete: true },
+            _ => Leave { acknowledged: self.inner.shared.departed_acks(), complete: false },
+        }
+    }
+
+    /// Stops the node and frees its port, within 5 seconds whatever it is doing. Without a
+    /// [`Node::leave`] before it, peers see this member fail.
+    pub async fn shutdown(&self) {
+        let stopped = async {
+            // A driver that is gone already has nothing to be told.
+            let _ = self.command(Command::Shutdown).await;
+            self.inner.shared.stopped().await;
+        };
+        if timeout(SHUTDOWN_TIMEOUT, stopped).await.is_err() {
+            self.inner.driver.abort();
+        }
+    }
+
+    async fn set_own(&self, change: OwnAttributes) -> Result<(), NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::SetOwn(change, reply)).await?;
+        Ok(answer.await.map_err(|_| NodeError::Stopped)??)
+    }
+
+    async fn command(&self, command: Command) -> Result<(), NodeError> {
+        self.inner.commands.send(command).await.map_err(|_| NodeError::Stopped)
+    }
+}

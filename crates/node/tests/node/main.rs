@@ -1,0 +1,8 @@
+//! Nodes on real loopback sockets, seen through the public API alone.
+
+mod events;
+mod harness;
+mod hostile;
+mod joining;
+mod lifecycle;
+mod membership;

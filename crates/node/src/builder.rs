@@ -216,7 +216,7 @@ impl Builder {
         });
         let driver = Driver {
             sockets,
-            streams: Streams::new(limits),
+            streams: Streams::new(limits, bound.ip()),
             seeds,
             commands: obeyed,
             engine,

@@ -4,12 +4,13 @@
 //! again; the answer is always a [`StreamStep`].
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use headcount_swim::{StreamEnd, StreamId, StreamOpen, StreamStep};
 use headcount_wire::frame_length;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -43,6 +44,7 @@ pub(crate) struct Streams {
     asking: mpsc::Sender<StreamInput>,
     inbox: mpsc::Receiver<StreamInput>,
     limits: StreamLimits,
+    source: IpAddr,
 }
 
 /// How long things may take.
@@ -66,9 +68,12 @@ impl StreamLimits {
 }
 
 impl Streams {
-    pub(crate) fn new(limits: StreamLimits) -> Streams {
+    /// Streams come from `source`, unless that stands for all addresses, as datagrams do: a host
+    /// with several addresses speaks to its peers from one.
+    pub(crate) fn new(limits: StreamLimits, source: IpAddr) -> Streams {
         let (asking, inbox) = mpsc::channel(INBOX);
-        Streams { opened: JoinSet::new(), accepted: JoinSet::new(), asking, inbox, limits }
+        let (opened, accepted) = (JoinSet::new(), JoinSet::new());
+        Streams { opened, accepted, asking, inbox, limits, source }
     }
 
     /// The next thing that a stream tells. Cancel safe; never `None` while `self` lives.
@@ -78,9 +83,9 @@ impl Streams {
 
     /// Opens a stream; false when too many are open.
     pub(crate) fn open(&mut self, open: StreamOpen) -> bool {
-        let (asking, limits) = (self.asking.clone(), self.limits);
+        let (asking, limits, source) = (self.asking.clone(), self.limits, self.source);
         let connect = async move {
-            match timeout(limits.dial, TcpStream::connect(open.to)).await {
+            match timeout(limits.dial, connect(source, open.to)).await {
                 Ok(connected) => connected.map_err(ended),
                 Err(_) => Err(late("the connection did not open", limits.dial)),
             }
@@ -101,6 +106,14 @@ impl Streams {
         let total = self.limits.total;
         spawn(&mut self.accepted, async move { line.run(stream, total).await })
     }
+}
+
+async fn connect(source: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if !source.is_unspecified() && source.is_ipv4() == to.is_ipv4() {
+        socket.bind((source, 0).into())?;
+    }
+    socket.connect(to).await
 }
 
 fn spawn(tasks: &mut JoinSet<()>, task: impl Future<Output = ()> + Send + 'static) -> bool {

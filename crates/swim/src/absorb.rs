@@ -49,8 +49,7 @@ impl Engine {
                 }
             }
             Outcome::Answer => behind = Some(id),
-            Outcome::Check if self.takes_part() => self.open_check(now, update),
-            Outcome::Check => {}
+            Outcome::Check => self.open_check(now, update),
             Outcome::Own(change) => {
                 let accused = matches!(update.claim.status(), Status::Suspect | Status::Failed);
                 if accused && update.claim.life() == own_life {

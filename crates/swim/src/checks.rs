@@ -135,7 +135,8 @@ impl Engine {
     /// that is only remembered as over, or the member was heard after the claim was made.
     pub(crate) fn grace(&self, now: Time, update: &Update) -> Grace {
         let claim = update.claim;
-        if !self.config.checks {
+        // Who is no member judges nobody, so it believes what the others say.
+        if !self.config.checks || !self.takes_part() {
             return Grace::Closed;
         }
         let Some(record) = self.table.get(claim.id).filter(|record| record.is_live()) else {

@@ -35,6 +35,7 @@ use crate::member::Member;
 use crate::outbox::Outbox;
 use crate::probe::Probe;
 use crate::relay::Relays;
+use crate::rival::RivalWatch;
 use crate::session::{SPOKEN, Sessions};
 use crate::stats::Stats;
 use crate::suspicion::Suspicions;
@@ -112,6 +113,7 @@ pub struct Engine {
     pub(crate) probe_order: ProbeOrder,
     pub(crate) probe: Option<Probe>,
     pub(crate) relays: Relays,
+    pub(crate) rival: Option<RivalWatch>,
     pub(crate) local_health: LocalHealth,
     pub(crate) suspicions: Suspicions,
     pub(crate) checks: Checks,
@@ -173,6 +175,7 @@ impl Engine {
             probe_order: ProbeOrder::new(),
             probe: None,
             relays: Relays::default(),
+            rival: None,
             local_health: LocalHealth::new(doubt),
             suspicions: Suspicions::default(),
             checks: Checks::default(),

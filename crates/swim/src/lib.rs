@@ -23,6 +23,7 @@ mod outbox;
 mod probe;
 mod receive;
 mod relay;
+mod rival;
 mod session;
 mod stats;
 mod suspicion;

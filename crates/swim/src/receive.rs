@@ -88,6 +88,7 @@ impl Engine {
         self.relay_ack(nonce, responder, not_me);
         if !not_me {
             self.checks.answered(responder.id, nonce);
+            self.rival_answered(now, nonce);
         }
         if direct {
             self.departure_acked(responder.id, nonce);

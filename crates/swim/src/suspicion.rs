@@ -45,6 +45,11 @@ impl SuspicionTimeout {
         }
     }
 
+    /// The least time a suspicion lasts.
+    pub(crate) fn least(&self) -> Duration {
+        self.min
+    }
+
     fn after(&self, confirmed: usize) -> Duration {
         if self.confirmations == 0 {
             return self.min;

@@ -104,6 +104,7 @@ impl Engine {
         if let Some((returned, missing)) = self.losses.take_healed(now, quiet) {
             self.events.push_back(Event::Healed { returned, missing });
         }
+        self.watch_rival(now);
         self.say_agreement(now);
         self.warn();
     }

@@ -108,6 +108,24 @@ fn of_two_live_namesakes_one_wins_and_the_other_returns_when_it_is_dead() {
 }
 
 #[test]
+fn the_loser_of_a_name_that_is_alone_with_the_winner_notices_its_death() {
+    let mut net = Net::new(1, &config());
+    let own = identity(&name(0), address(7), 1, 5_000);
+    net.engines.push(Some(Engine::new(config(), own, 5, net.now).expect("an engine")));
+    net.join(1, 0);
+    net.run(Duration::from_secs(20));
+    let displaced = |e: &Engine| matches!(e.standing(), Standing::Displaced { .. });
+    let loser = if displaced(net.engine(0)) { 0 } else { 1 };
+    assert!(displaced(net.engine(loser)) && !displaced(net.engine(1 - loser)));
+    net.run(Duration::from_secs(60));
+    assert!(displaced(net.engine(loser)), "the winner answers");
+    net.kill(1 - loser);
+    let end = net.now + Duration::from_secs(10);
+    let back = |net: &Net| net.events_at(loser).any(|e| matches!(e, Event::Returned));
+    assert!(net.run_until(end, back));
+}
+
+#[test]
 fn a_node_that_booted_before_its_seed_finds_it_later() {
     let mut net = Net::new(2, &config());
     let seed = net.kill(0);

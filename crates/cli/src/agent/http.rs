@@ -1,0 +1,178 @@
+//! The HTTP endpoint of a node. `docs/operations.md` describes it for its users.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use headcount::{Node, Standing};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::agent::LEAVE_DEADLINE;
+use crate::agent::metrics::{self, EventCounts, Metrics};
+use crate::failure::Failure;
+use crate::view::{MemberView, View};
+
+/// Unfinished requests get so long once the endpoint is to end.
+const STOP_DEADLINE: Duration = Duration::from_secs(1);
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What `POST /v1/leave` answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LeaveAnswer {
+    /// How many peers acknowledged that the node leaves.
+    pub(crate) acknowledged: usize,
+}
+
+/// A running endpoint.
+pub(crate) struct Endpoint {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<std::io::Result<()>>,
+    counting: JoinHandle<()>,
+}
+
+struct App {
+    node: Node,
+    metrics: Metrics,
+    stop: watch::Sender<bool>,
+}
+
+/// Takes the port, so that a port that is taken shows before anything else is started.
+///
+/// # Errors
+/// The address cannot be bound.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let problem = format!("{error}; free the port, or choose another one with --http");
+        Failure::input(format!("http: cannot listen on {address}"), problem)
+    })
+}
+
+impl Endpoint {
+    /// Serves `node` on `listener`.
+    pub(crate) fn start(listener: TcpListener, node: Node) -> Result<Endpoint, Failure> {
+        let address = listener.local_addr().map_err(|error| Failure::input("http", error))?;
+        let events = EventCounts::default();
+        let counting = tokio::spawn(count_events(node.clone(), events.clone()));
+        let (stop, mut stopped) = watch::channel(false);
+        let metrics = Metrics::new(node.clone(), events);
+        let router = router(App { node, metrics, stop: stop.clone() });
+        let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+            // An error means that nobody can stop it any more; then it is over as well.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        });
+        Ok(Endpoint { address, stop, server: tokio::spawn(server.into_future()), counting })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until somebody made the node leave through this endpoint, or the node stopped;
+    /// whether it was the former.
+    pub(crate) async fn left(&mut self) -> bool {
+        let mut stopped = self.stop.subscribe();
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => true,
+            _ = &mut self.counting => *self.stop.borrow(),
+        }
+    }
+
+    /// Ends it; answers under way are still given.
+    pub(crate) async fn stop(mut self) {
+        self.stop.send_replace(true);
+        if tokio::time::timeout(STOP_DEADLINE, &mut self.server).await.is_err() {
+            self.server.abort();
+        }
+        self.counting.abort();
+    }
+}
+
+async fn count_events(node: Node, counts: EventCounts) {
+    let mut events = node.events();
+    drop(node);
+    while let Some(event) = events.next().await {
+        metrics::count(&counts, &event);
+    }
+}
+
+fn router(app: App) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(scrape))
+        .route("/v1/view", get(view))
+        .route("/v1/members", get(members))
+        .route("/v1/leave", post(leave))
+        .with_state(Arc::new(app))
+}
+
+async fn healthz(State(app): State<Arc<App>>) -> (StatusCode, String) {
+    let condition = app.node.condition();
+    let age = condition.last_tick.as_millis();
+    match (condition.running, condition.stalled) {
+        (true, false) => (StatusCode::OK, format!("ok: last tick {age} ms ago\n")),
+        (true, true) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("stalled: last tick {age} ms ago\n"))
+        }
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "stopped: the node has ended\n".to_owned()),
+    }
+}
+
+async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    let condition = app.node.condition();
+    let no = StatusCode::SERVICE_UNAVAILABLE;
+    match condition.standing {
+        _ if !condition.running => (no, "stopped: the node has ended\n"),
+        Standing::Left => (no, "left: the node said goodbye\n"),
+        Standing::Member if condition.ready => (StatusCode::OK, "ready\n"),
+        Standing::Member => (no, "joining: no seed has answered yet\n"),
+        Standing::Evicted => (no, "evicted: an operator removed this node\n"),
+        Standing::Displaced { .. } => {
+            (no, "displaced: another live process has this name; give each its own\n")
+        }
+    }
+}
+
+async fn scrape(State(app): State<Arc<App>>) -> Response {
+    match app.metrics.encode() {
+        Ok(text) => ([(CONTENT_TYPE, OPENMETRICS)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn view(State(app): State<Arc<App>>) -> Json<View> {
+    Json(current(&app.node))
+}
+
+async fn members(State(app): State<Arc<App>>) -> Json<Vec<MemberView>> {
+    Json(current(&app.node).members)
+}
+
+fn current(node: &Node) -> View {
+    View::new(node.name(), &node.members())
+}
+
+/// Browsers name the page that sends a request; no page has business here, even if its reader can
+/// reach this address.
+async fn leave(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    if headers.contains_key(ORIGIN) {
+        return (StatusCode::FORBIDDEN, "not for web pages\n").into_response();
+    }
+    tracing::info!(reason = "asked over HTTP", "leaving");
+    let left = app.node.leave(LEAVE_DEADLINE).await;
+    tracing::info!(acknowledged = left.acknowledged, "left");
+    app.stop.send_replace(true);
+    Json(LeaveAnswer { acknowledged: left.acknowledged }).into_response()
+}

@@ -1,0 +1,172 @@
+//! A node's counters and gauges for Prometheus, read at each scrape. `docs/operations.md` lists
+//! them.
+
+use std::fmt;
+
+use headcount::{Condition, Event, Members, Node, NodeEvent, NodeStats, Standing, Status};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+type Label = [(&'static str, &'static str); 1];
+
+/// How often something happened, by the event's name.
+pub(crate) type EventCounts = Family<Label, Counter>;
+
+/// Everything that is measured of one node.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+}
+
+impl Metrics {
+    /// Measures `node`; `events` are counted by [`count`].
+    pub(crate) fn new(node: Node, events: EventCounts) -> Metrics {
+        let mut registry = Registry::with_prefix("headcount");
+        registry.register_collector(Box::new(NodeCollector { node }));
+        registry.register("events", "What this node saw happen to members, by event", events);
+        Metrics { registry }
+    }
+
+    /// All of it as OpenMetrics text.
+    pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}
+
+/// Counts `event` if it is about a member.
+pub(crate) fn count(events: &EventCounts, event: &NodeEvent) {
+    let NodeEvent::Event(event) = event else { return };
+    let name = match event {
+        Event::Joined(_) => "joined",
+        Event::Updated(_) => "updated",
+        Event::Suspected(_) => "suspected",
+        Event::Refuted(_) => "refuted",
+        Event::Failed(_) => "failed",
+        Event::Recovered(_) => "recovered",
+        Event::Restarted(_) => "restarted",
+        Event::Left(_) => "left",
+        Event::Forgotten(_) => "forgotten",
+        Event::Isolated => "isolated",
+        _ => return,
+    };
+    events.get_or_create(&[("event", name)]).inc();
+}
+
+#[derive(Debug)]
+struct NodeCollector {
+    node: Node,
+}
+
+impl Collector for NodeCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        view(&mut encoder, &self.node.members())?;
+        condition(&mut encoder, &self.node.condition())?;
+        for (name, help, total) in totals(&self.node.stats()) {
+            let counter = ConstCounter::new(total);
+            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(metric)?;
+        }
+        Ok(())
+    }
+}
+
+fn view(encoder: &mut DescriptorEncoder<'_>, members: &Members) -> fmt::Result {
+    let help = "Members in this node's view, by status";
+    let mut family = encoder.encode_descriptor("members", help, None, MetricType::Gauge)?;
+    for status in [Status::Alive, Status::Suspect, Status::Failed, Status::Left] {
+        let len = members.iter().filter(|member| member.status() == status).count();
+        ConstGauge::new(len).encode(family.encode_family(&[("status", status.as_str())])?)?;
+    }
+    let serving = members.serving().count();
+    gauge(encoder, "members_serving", "Live members whose application says it serves", serving)?;
+    let agreement = members.agreement();
+    gauge(
+        encoder,
+        "peers_heard",
+        "Peers heard lately, the ones that agree and others",
+        agreement.heard,
+    )?;
+    gauge(
+        encoder,
+        "peers_agreeing",
+        "Peers heard lately that hold this node's view",
+        agreement.agree,
+    )
+}
+
+fn condition(encoder: &mut DescriptorEncoder<'_>, condition: &Condition) -> fmt::Result {
+    let member = matches!(condition.standing, Standing::Member);
+    for (name, help, value) in [
+        ("healthy", "1 while the protocol runs and is not stalled", condition.is_healthy()),
+        ("ready", "1 once the cluster was joined", condition.ready),
+        ("member", "1 while this node is a member of its own view", member),
+        (
+            "isolated",
+            "1 while this node hears nobody though it knows of others",
+            condition.isolated,
+        ),
+    ] {
+        gauge(encoder, name, help, u32::from(value))?;
+    }
+    let help = "How much this node doubts itself; 0 is healthy";
+    gauge(encoder, "local_health", help, u32::from(condition.local_health))?;
+    let help = "Seconds since the protocol's task last did something";
+    gauge(encoder, "last_tick_age_seconds", help, condition.last_tick.as_secs_f64())
+}
+
+fn gauge<N>(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: N) -> fmt::Result
+where
+    ConstGauge<N>: EncodeMetric,
+{
+    let gauge = ConstGauge::new(value);
+    let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+    gauge.encode(metric)
+}
+
+/// Name without the `_total` that the text format adds, meaning, and value.
+fn totals(stats: &NodeStats) -> [(&'static str, &'static str, u64); 29] {
+    let NodeStats { protocol: p, sockets: s } = stats;
+    [
+        ("datagrams_sent", "Datagrams sent", p.datagrams_sent),
+        ("datagrams_received", "Datagrams received, junk included", p.datagrams_received),
+        ("datagram_bytes_sent", "Bytes of datagrams sent", p.bytes_sent),
+        ("datagram_bytes_received", "Bytes of datagrams received", p.bytes_received),
+        ("stream_bytes_sent", "Bytes sent on streams", p.stream_bytes_sent),
+        ("stream_bytes_received", "Bytes received on streams", p.stream_bytes_received),
+        ("foreign_rejected", "Frames of another cluster, dropped", p.foreign_rejected),
+        ("malformed_rejected", "Frames that cannot be read, dropped", p.malformed_rejected),
+        ("claims_refused", "Claims that broke a bound, dropped", p.claims_refused),
+        ("answers_sent", "Newer claims sent back to somebody behind", p.answers_sent),
+        ("probes", "Probes begun", p.probes),
+        ("probes_failed", "Probes that nobody answered", p.probes_failed),
+        ("probes_indirect", "Probes for which relays were asked", p.probes_indirect),
+        ("refutations", "Suspicions of itself that this node refuted", p.refutations),
+        ("failures_declared", "Members that this node itself declared dead", p.failures_declared),
+        ("checks", "Claims of a death checked with their subject first", p.checks),
+        ("exchanges_datagram", "Table exchanges begun in datagrams", p.exchanges_datagram),
+        ("exchanges_stream", "Table exchanges begun over streams", p.exchanges_stream),
+        ("outbox_dropped", "Datagrams dropped, the queue being full", p.outbox_dropped),
+        ("dissemination_dropped", "Claims dropped, the queue being full", p.dissemination_dropped),
+        ("relays_dropped", "Relay requests dropped, too many being open", p.relays_dropped),
+        (
+            "streams_refused",
+            "Streams refused, too many being open",
+            p.streams_refused + s.streams_refused,
+        ),
+        ("streams_opened", "Streams opened to peers", s.streams_opened),
+        ("streams_accepted", "Streams accepted from peers", s.streams_accepted),
+        ("streams_failed", "Streams that ended before they were done", s.streams_failed),
+        ("send_errors", "Datagrams that the operating system refused to send", s.send_errors),
+        ("send_blocked", "Datagrams dropped, the send buffer being full", s.send_blocked),
+        ("receive_errors", "Errors while receiving datagrams", s.receive_errors),
+        ("accept_errors", "Errors while accepting streams", s.accept_errors),
+    ]
+}

@@ -1,0 +1,130 @@
+//! `headcount members` and `headcount leave`: asks a running agent over HTTP.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::HOST;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+
+use crate::agent::http::LeaveAnswer;
+use crate::agent::{DEFAULT_HTTP_PORT, LEAVE_DEADLINE};
+use crate::failure::Failure;
+use crate::view::View;
+use crate::{input, output, table};
+
+/// An agent gets so long for an answer, on top of what it waits for itself.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// The longest answer that is read: a view of 100,000 members has some 30 MB.
+const ANSWER_BYTES: usize = 256 << 20;
+
+/// Where the agent is.
+#[derive(clap::Args)]
+struct Agent {
+    /// The HTTP address of the agent
+    #[arg(
+        long = "agent",
+        value_name = "HOST:PORT",
+        default_value_t = format!("127.0.0.1:{DEFAULT_HTTP_PORT}"),
+        value_parser = input::host_port
+    )]
+    address: String,
+}
+
+/// The flags of `headcount members`.
+#[derive(clap::Args)]
+pub(crate) struct MembersArgs {
+    #[command(flatten)]
+    agent: Agent,
+
+    /// Prints one JSON document instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// The flags of `headcount leave`.
+#[derive(clap::Args)]
+pub(crate) struct LeaveArgs {
+    #[command(flatten)]
+    agent: Agent,
+}
+
+/// Prints the agent's view.
+///
+/// # Errors
+/// No agent answers.
+pub(crate) async fn members(args: MembersArgs) -> Result<(), Failure> {
+    let view: View = args.agent.ask(Method::GET, "/v1/view", DEADLINE).await?;
+    if args.json {
+        return output::json(&view);
+    }
+    output::line(&format!("{}\n\n{}", table::headline(&view), table::members(&view)))
+}
+
+/// Makes the agent leave.
+///
+/// # Errors
+/// No agent answers.
+pub(crate) async fn leave(args: LeaveArgs) -> Result<(), Failure> {
+    let deadline = DEADLINE + LEAVE_DEADLINE;
+    let left: LeaveAnswer = args.agent.ask(Method::POST, "/v1/leave", deadline).await?;
+    output::line(&format!("left: acknowledged by {} peers", left.acknowledged))
+}
+
+impl Agent {
+    async fn ask<T>(&self, method: Method, path: &str, deadline: Duration) -> Result<T, Failure>
+    where
+        T: DeserializeOwned,
+    {
+        let answer = tokio::time::timeout(deadline, self.exchange(method, path)).await;
+        let problem = match answer {
+            Ok(Ok((StatusCode::OK, body))) => match serde_json::from_slice(&body) {
+                Ok(value) => return Ok(value),
+                Err(error) => format!("what answers there is no agent: {error}"),
+            },
+            Ok(Ok((status, body))) => {
+                let text: String =
+                    String::from_utf8_lossy(&body).trim().chars().take(200).collect();
+                format!("what answers there says {status}: {text}")
+            }
+            Ok(Err(error)) => format!("no agent answers there: {error}"),
+            Err(_) => format!("no answer within {deadline:?}"),
+        };
+        let fix = "name the http= address that `headcount agent` prints with --agent";
+        Err(Failure::input(format!("agent {}", self.address), format!("{problem}; {fix}")))
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+        let stream = TcpStream::connect(&self.address).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &self.address)
+            .body(Empty::<Bytes>::new())?;
+        let answered = async {
+            let response = sender.send_request(request).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await?;
+            Ok((status, body.to_bytes()))
+        };
+        // The connection moves the bytes; it ends when the answer is there, or with its error.
+        tokio::pin!(answered);
+        tokio::select! {
+            answer = &mut answered => answer,
+            end = connection => {
+                end?;
+                answered.await
+            }
+        }
+    }
+}

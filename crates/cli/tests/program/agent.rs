@@ -1,0 +1,144 @@
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Agent, eventually, headcount, keys};
+
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+
+fn cluster() -> [Agent; 3] {
+    let a = Agent::start("a", &["--tag", "role=db", "--zone", "east"]);
+    let b = Agent::start("b", &["--seed", &a.gossip]);
+    let c = Agent::start("c", &["--seed", &b.gossip]);
+    let agents = [a, b, c];
+    let settled = |agent: &Agent| {
+        let view = agent.view();
+        view["live"] == 3 && view["agree"] == 2 && view["of"] == 2
+    };
+    eventually("three agents agree", || agents.iter().all(settled));
+    agents
+}
+
+fn statuses(agent: &Agent) -> Vec<(String, String)> {
+    agent.members().into_iter().map(|(name, status, _)| (name, status)).collect()
+}
+
+fn pairs(expected: [(&str, &str); 3]) -> Vec<(String, String)> {
+    expected.map(|(name, status)| (name.to_owned(), status.to_owned())).to_vec()
+}
+
+#[test]
+fn agents_joined_through_any_of_them_list_the_same_members() {
+    let agents = cluster();
+    let views: Vec<Value> = agents.iter().map(Agent::view).collect();
+    assert_eq!(keys(&views[0]), ["agree", "live", "members", "node", "of", "view_id"]);
+    for view in &views {
+        assert_eq!(view["members"], views[0]["members"]);
+        assert_eq!(view["view_id"], views[0]["view_id"]);
+    }
+    assert_eq!(views[0]["members"][0]["tags"]["role"], "db");
+    let ended = headcount(&["members", "--agent", &agents[1].http]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    let id = views[0]["view_id"].as_str().expect("text");
+    assert_eq!(lines[0], format!("view {id}  agree 2/2 heard, 3 live"));
+    assert!(lines[2].starts_with("name  address"), "{}", ended.stdout);
+    let [a, b, c] = [lines[3], lines[4], lines[5]];
+    assert!(a.starts_with("a ") && a.contains("east") && a.ends_with("role=db"), "{a}");
+    assert!(b.starts_with("b ") && c.starts_with("c "), "{}", ended.stdout);
+}
+
+#[test]
+fn one_that_is_killed_fails_and_comes_back_as_one_member_at_its_new_address() {
+    let [a, b, c] = cluster();
+    let old = c.gossip.clone();
+    c.kill();
+    let failed = pairs([("a", "alive"), ("b", "alive"), ("c", "failed")]);
+    eventually("c is failed", || [&a, &b].into_iter().all(|agent| statuses(agent) == failed));
+    let c = Agent::start("c", &["--seed", &a.gossip]);
+    assert_ne!(c.gossip, old);
+    let alive = pairs([("a", "alive"), ("b", "alive"), ("c", "alive")]);
+    eventually("c is back", || [&a, &b, &c].into_iter().all(|agent| statuses(agent) == alive));
+    for agent in [&a, &b, &c] {
+        assert_eq!(agent.members()[2].2, c.gossip);
+    }
+}
+
+#[test]
+fn one_that_leaves_ends_well_and_is_seen_as_left() {
+    let [a, b, mut c] = cluster();
+    let ended = headcount(&["leave", "--agent", &c.http]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "left: acknowledged by 2 peers\n");
+    assert_eq!(c.process.wait(), Some(0));
+    let left = pairs([("a", "alive"), ("b", "alive"), ("c", "left")]);
+    eventually("c has left", || [&a, &b].into_iter().all(|agent| statuses(agent) == left));
+}
+
+#[test]
+fn a_signal_to_end_is_a_graceful_leave() {
+    let [a, mut b, mut c] = cluster();
+    b.signal("TERM");
+    assert_eq!(b.process.wait(), Some(0));
+    c.signal("INT");
+    assert_eq!(c.process.wait(), Some(0));
+    let left = pairs([("a", "alive"), ("b", "left"), ("c", "left")]);
+    eventually("both have left", || statuses(&a) == left);
+}
+
+#[test]
+fn an_agent_that_finds_no_seed_is_healthy_but_not_ready() {
+    let lost = Agent::start("lost", &["--seed", "127.0.0.1:9"]);
+    assert_eq!(lost.ask("GET", "/healthz", "").0, 200);
+    let (status, reason) = lost.ask("GET", "/readyz", "");
+    assert_eq!(status, 503);
+    assert!(reason.contains("no seed has answered"), "{reason}");
+    let alone = Agent::start("alone", &[]);
+    assert_eq!(alone.ask("GET", "/readyz", ""), (200, "ready\n".to_owned()));
+}
+
+#[test]
+fn the_endpoint_answers_in_the_formats_it_promises() {
+    let agent = Agent::start("a", &[]);
+    let (status, body) = agent.ask("GET", "/v1/members", "");
+    let members: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((status, &members[0]["name"]), (200, &"a".into()));
+    assert_eq!(agent.ask("GET", "/v1/leave", "").0, 405);
+    assert_eq!(agent.ask("GET", "/v2", "").0, 404);
+    assert_eq!(agent.ask("GET", "/healthz", "").0, 200);
+}
+
+#[test]
+fn a_web_page_cannot_make_an_agent_leave() {
+    let agent = Agent::start("a", &[]);
+    let origin = "Origin: http://page.example\r\n";
+    assert_eq!(agent.ask("POST", "/v1/leave", origin).0, 403);
+    assert_eq!(agent.ask("GET", "/readyz", "").0, 200);
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let docs = fs::read_to_string(DOCS).expect("the operators' page");
+    let agent = Agent::start("a", &[]);
+    let (status, text) = agent.ask("GET", "/metrics", "");
+    assert_eq!(status, 200);
+    assert!(text.contains("headcount_members{status=\"alive\"} 1\n"), "{text}");
+    let helps = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let names: Vec<&str> = helps.filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.len() > 30, "{text}");
+    let missing: Vec<_> = names.iter().filter(|name| !docs.contains(**name)).collect();
+    assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("agent.toml");
+    fs::write(&file, "name = \"file\"\nzone = \"east\"\ntag = { role = \"api\" }\n")
+        .expect("written");
+    let agent = Agent::start("flag", &["--config", file.to_str().expect("text")]);
+    let view = agent.view();
+    let own = &view["members"][0];
+    assert_eq!((&own["name"], &own["zone"]), (&"flag".into(), &"east".into()));
+    assert_eq!(own["tags"]["role"], "api");
+}

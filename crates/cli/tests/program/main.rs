@@ -1,0 +1,7 @@
+//! The program as its users run it: real processes, their output, their exit codes.
+
+mod agent;
+mod bad_input;
+mod local;
+mod sim;
+mod support;

@@ -6,21 +6,19 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 /// Units and their length in microseconds, in the order in which they are offered.
-const UNITS: [(&str, f64); 6] = [
-    ("us", 1.0),
-    ("ms", 1e3),
-    ("s", 1e6),
-    ("min", 6e7),
-    ("h", 3.6e9),
-    ("d", 8.64e10),
-];
+const UNITS: [(&str, f64); 6] =
+    [("us", 1.0), ("ms", 1e3), ("s", 1e6), ("min", 6e7), ("h", 3.6e9), ("d", 8.64e10)];
 
 /// The longest duration that can be written: 10,000 days.
 const MOST_MICROS: f64 = 8.64e14;
 
 /// Reads a number followed by its unit; a microsecond is the smallest step.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    let help = || format!("`{text}` is no duration; write a number and a unit (us, ms, s, min, h, d), as in \"200ms\"");
+    let help = || {
+        format!(
+            "`{text}` is no duration; write a number and a unit (us, ms, s, min, h, d), as in \"200ms\""
+        )
+    };
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(help)?;
     let (number, unit) = text.split_at(unit_at);
     let value: f64 = number.trim_end().parse().map_err(|_| help())?;

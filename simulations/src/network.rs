@@ -184,10 +184,6 @@ impl Network {
         self.sides.as_ref()
     }
 
-    pub(crate) fn set_loss(&mut self, rate: f64) {
-        self.loss = rate;
-    }
-
     pub(crate) fn add(&mut self, key: u64, rule: Rule) {
         self.rules.insert(key, rule);
     }
@@ -225,6 +221,15 @@ impl Network {
             all_lost *= rate;
         }
         self.path(from, to).and(Verdict::DeliverAfter(latency + waited))
+    }
+
+    /// Whether a rule singles out this node.
+    pub(crate) fn impairs(&self, node: usize) -> bool {
+        let named = |set: &Option<Vec<usize>>| set.as_ref().is_some_and(|s| s.contains(&node));
+        self.rules.values().any(|rule| match rule {
+            Rule::Cut { from, to } | Rule::Loss { from, to, .. } => named(from) || named(to),
+            Rule::Delay { nodes, .. } => nodes.contains(&node),
+        })
     }
 
     fn loss_between(&self, from: usize, to: usize) -> f64 {
@@ -304,7 +309,9 @@ mod tests {
         network.add(1, Rule::Cut { from: None, to: Some(vec![4]) });
         assert_eq!(network.judge(0, 4), Verdict::Drop(DropReason::Cut));
         assert_eq!(network.judge(4, 0), Verdict::DeliverAfter(MS));
+        assert!(network.impairs(4) && !network.impairs(0));
         network.remove(1);
+        assert!(!network.impairs(4));
         assert_eq!(network.judge(0, 4), Verdict::DeliverAfter(MS));
     }
 

@@ -282,12 +282,11 @@ impl Fault {
             | Fault::Loss { nodes, .. }
             | Fault::Delay { nodes, .. }
             | Fault::Freeze { nodes, .. } => vec![("nodes", nodes)],
-            Fault::Partition { sides, .. } => sides.iter().map(|side| ("sides", &side[..])).collect(),
+            Fault::Partition { sides, .. } => {
+                sides.iter().map(|side| ("sides", &side[..])).collect()
+            }
             Fault::Cut { from, to, .. } => {
-                let list = |field, labels: &'_ Option<Vec<String>>| {
-                    labels.as_deref().map(|labels| (field, labels)).unwrap_or((field, &[]))
-                };
-                vec![list("from", from), list("to", to)]
+                vec![("from", from.as_deref().unwrap_or(&[])), ("to", to.as_deref().unwrap_or(&[]))]
             }
             Fault::Join { .. } => Vec::new(),
         }

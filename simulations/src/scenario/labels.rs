@@ -1,8 +1,8 @@
 //! Node labels: `n3` is node 3, `n3-n7` five of them, `n3#2` the second process of that name.
 
-/// The numbers of the nodes that a label stands for; `None` if it is no label.
-///
-/// A namesake has no number of its own in the label: it is found by `(number, copy)`.
+use headcount_state::MemberId;
+
+/// What a text stands for as a label; `None` if it is none.
 pub(crate) fn parse(label: &str) -> Option<Label> {
     if let Some((first, last)) = label.split_once('-') {
         let (first, last) = (number(first)?, number(last)?);
@@ -30,7 +30,7 @@ fn number(text: &str) -> Option<usize> {
 }
 
 /// The nodes that a label stands for, given the labels of all nodes there are.
-pub(crate) fn node_of(label: &str, all: &[String]) -> Vec<usize> {
+pub(crate) fn nodes_of(label: &str, all: &[String]) -> Vec<usize> {
     match parse(label) {
         Some(Label::Range(first, last)) => (first..=last.min(all.len().saturating_sub(1)))
             .filter_map(|number| find(&format!("n{number}"), number, all))
@@ -40,6 +40,16 @@ pub(crate) fn node_of(label: &str, all: &[String]) -> Vec<usize> {
         }
         None => Vec::new(),
     }
+}
+
+/// The members that a label stands for, running or not.
+pub(crate) fn members_of(label: &str) -> Vec<MemberId> {
+    let numbers = match parse(label) {
+        Some(Label::Range(first, last)) => first..=last,
+        Some(Label::Copy(number, _)) => number..=number,
+        None => return Vec::new(),
+    };
+    numbers.map(|number| MemberId::of(&format!("n{number}"))).collect()
 }
 
 /// Where a label stands, looking first where it is expected.
@@ -66,7 +76,7 @@ mod tests {
             ("n1#2", vec![3]),
             ("n9", vec![]),
         ] {
-            assert_eq!(node_of(label, &all), nodes, "{label}");
+            assert_eq!(nodes_of(label, &all), nodes, "{label}");
         }
     }
 

@@ -18,7 +18,7 @@ use crate::network::Latency;
 pub use error::ScenarioError;
 pub use expect::{EventRule, Expect};
 pub use fault::{Direction, Fault, Targets};
-pub(crate) use labels::node_of;
+pub(crate) use labels::{members_of, nodes_of};
 
 /// A cluster's story, told in a TOML file or built in Rust. `docs/simulation.md` describes every
 /// field.
@@ -216,6 +216,12 @@ impl Scenario {
     /// Sets what must hold.
     pub fn expect(self, expect: Expect) -> Scenario {
         Scenario { expect, ..self }
+    }
+
+    /// When the last of the first nodes starts.
+    pub(crate) fn started(&self) -> Duration {
+        let others = u32::try_from(self.nodes.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.start.interval.saturating_mul(others)
     }
 
     /// The one line that runs it again.

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-use toml::de::{DeTable, DeValue};
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use crate::duration::show;
 use crate::network::Latency;
@@ -17,7 +16,7 @@ use crate::scenario::{Scenario, ScenarioError};
 const MOST_NODES: usize = 1_000_000;
 
 /// Where a value stands in a scenario: keys and positions, outermost first.
-type Path_ = Vec<Step>;
+type FieldPath = Vec<Step>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
@@ -26,8 +25,8 @@ enum Step {
 }
 
 /// A value that cannot be: where, and what to change.
-struct Fault_ {
-    path: Path_,
+struct Wrong {
+    path: FieldPath,
     problem: String,
 }
 
@@ -76,30 +75,31 @@ impl Scenario {
         })
     }
 
-    fn validate(&self) -> Result<(), Fault_> {
+    fn validate(&self) -> Result<(), Wrong> {
         let root = |field| vec![Step::Key(field)];
         within(root("nodes"), self.nodes, 1, MOST_NODES)?;
         let start = |field| vec![Step::Key("start"), Step::Key(field)];
         within(start("seeds"), self.start.seeds, 1, self.nodes)?;
         let network = |field| vec![Step::Key("network"), Step::Key(field)];
         within(network("loss"), self.network.loss, 0.0, 1.0)?;
-        self.validate_latency().map_err(|problem| Fault_ { path: network("latency"), problem })?;
+        self.validate_latency().map_err(|problem| Wrong { path: network("latency"), problem })?;
         if let Err(error) = self.engine.config().check() {
             let field = error.field.trim_start_matches("limits.");
             let path = vec![Step::Key("engine"), Step::Key(field)];
             let problem = format!("{} is out of range; use {}", error.value, error.range);
-            return Err(Fault_ { path, problem });
+            return Err(Wrong { path, problem });
         }
         for (i, fault) in self.faults.iter().enumerate() {
             self.validate_fault(i, fault)?;
         }
         for (i, rule) in self.expect.events.iter().enumerate() {
-            let path =
-                |field| vec![Step::Key("expect"), Step::Key("events"), Step::Item(i), Step::Key(field)];
+            let path = |field| {
+                vec![Step::Key("expect"), Step::Key("events"), Step::Item(i), Step::Key(field)]
+            };
             within(path("share"), rule.share, 0.0, 1.0)?;
             for label in rule.about.iter().flatten().filter(|label| *label != "faulted") {
                 self.validate_label(label)
-                    .map_err(|problem| Fault_ { path: path("about"), problem })?;
+                    .map_err(|problem| Wrong { path: path("about"), problem })?;
             }
         }
         Ok(())
@@ -117,9 +117,9 @@ impl Scenario {
         }
     }
 
-    fn validate_fault(&self, i: usize, fault: &Fault) -> Result<(), Fault_> {
+    fn validate_fault(&self, i: usize, fault: &Fault) -> Result<(), Wrong> {
         let path = |field| vec![Step::Key("faults"), Step::Item(i), Step::Key(field)];
-        let wrong = |field, problem| Fault_ { path: path(field), problem };
+        let wrong = |field, problem| Wrong { path: path(field), problem };
         let ends = [("at", Some(fault.at())), ("until", fault.until())];
         for (field, at) in ends.into_iter().filter_map(|(field, at)| Some((field, at?))) {
             if at > self.duration {
@@ -181,7 +181,7 @@ impl Scenario {
     }
 }
 
-fn within<T>(path: Path_, value: T, least: T, most: T) -> Result<(), Fault_>
+fn within<T>(path: FieldPath, value: T, least: T, most: T) -> Result<(), Wrong>
 where
     T: PartialOrd + std::fmt::Display,
 {
@@ -190,7 +190,7 @@ where
         return Ok(());
     }
     let problem = format!("{value} is out of range; use {least} to {most}");
-    Err(Fault_ { path, problem })
+    Err(Wrong { path, problem })
 }
 
 fn show_path(path: &[Step]) -> String {
@@ -241,11 +241,122 @@ fn line_at(text: &str, offset: usize) -> usize {
     before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// The time after which nothing is scheduled to change any more.
-impl Scenario {
-    /// When the last node has started.
-    pub(crate) fn started(&self) -> Duration {
-        let others = u32::try_from(self.nodes.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.start.interval * others
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+name = "two-sides"
+nodes = 6
+duration = "60s"
+
+[network]
+latency = { uniform = { from = "1ms", to = "5ms" } }
+
+[[faults]]
+kind = "partition"
+at = "10s"
+until = "20s"
+sides = [["n0-n2"], ["n3"]]
+
+[[faults]]
+kind = "crash"
+at = "30s"
+nodes = ["n5"]
+
+[expect]
+converge_within = "20s"
+events = [{ kind = "failed", about = ["n5"], at_least = 1 }]
+"#;
+
+    fn error(replace: &str, by: &str) -> String {
+        assert!(GOOD.contains(replace), "{replace}");
+        Scenario::from_toml(&GOOD.replacen(replace, by, 1)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_scenario_is_read() {
+        let scenario = Scenario::from_toml(GOOD).unwrap();
+        assert_eq!(scenario.faults.len(), 2);
+        assert_eq!(scenario.expect.converge_within, Some(std::time::Duration::from_secs(20)));
+        assert!(scenario.expect.no_false_failures);
+    }
+
+    #[test]
+    fn an_error_names_the_line_the_field_and_what_to_change() {
+        for (replace, by, expected) in [
+            ("nodes = 6", "nodes = 0", "line 3: nodes: 0 is out of range; use 1 to 1000000"),
+            (
+                "until = \"20s\"",
+                "until = \"9s\"",
+                "line 12: faults[0].until: must be later than `at`, 10s",
+            ),
+            (
+                "[\"n5\"]",
+                "[\"n6\"]",
+                "line 18: faults[1].nodes: there is no n6; the nodes are n0 to n5",
+            ),
+            (
+                "nodes = [\"n5\"]",
+                "nodes = []",
+                "line 18: faults[1].nodes: strikes nobody; name nodes, or set `random`",
+            ),
+            (
+                "at = \"30s\"",
+                "at = \"61s\"",
+                "line 17: faults[1].at: 61s is after the end; make it at most the duration, 1min",
+            ),
+            (
+                "from = \"1ms\"",
+                "from = \"6ms\"",
+                "line 7: network.latency: `from` 6ms is more than `to` 5ms",
+            ),
+            (
+                "about = [\"n5\"]",
+                "about = [\"x5\"]",
+                "line 22: expect.events[0].about: `x5` is no node; write n3, n3-n7 or n3#2",
+            ),
+            (
+                "[network]",
+                "[engine]\nperiod = \"1ms\"\n[network]",
+                "line 7: engine.period: 1ms is out of range; use 10ms to 60s",
+            ),
+        ] {
+            assert_eq!(error(replace, by), expected);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_its_line_and_what_could_stand_there() {
+        let unknown = error("duration =", "durations =");
+        assert!(unknown.starts_with("line 4: durations: unknown field"), "{unknown}");
+        assert!(unknown.contains("`duration`"), "{unknown}");
+        let no_duration = error("\"60s\"", "60");
+        assert!(no_duration.starts_with("line 4: duration: invalid type"), "{no_duration}");
+        let no_unit = error("\"60s\"", "\"60\"");
+        assert!(no_unit.contains("write a number and a unit"), "{no_unit}");
+        let kind = error("\"crash\"", "\"explode\"");
+        assert!(kind.contains("line 15") || kind.contains("line 16"), "{kind}");
+        assert!(kind.contains("`crash`"), "{kind}");
+        let field = error("nodes = [\"n5\"]", "nodez = [\"n5\"]");
+        assert!(field.contains("`nodez`") && field.contains("`nodes`"), "{field}");
+        let detector = error("[network]", "[engine]\ndetector = \"quorum\"\n[network]");
+        assert!(detector.contains("`swim` or `lifeguard`"), "{detector}");
+        let broken = error("[network]", "[network");
+        assert!(broken.starts_with("line 6"), "{broken}");
+    }
+
+    #[test]
+    fn an_error_of_a_file_names_the_file() {
+        let error = Scenario::load(Path::new("no/such.toml")).unwrap_err().to_string();
+        assert!(error.starts_with("no/such.toml: cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn a_scenario_built_in_rust_is_checked_too() {
+        let second = std::time::Duration::from_secs(1);
+        let late = Fault::crash(2 * second, crate::Targets::random(1));
+        let error = Scenario::new("short", 3, second).fault(late).check().unwrap_err();
+        assert_eq!(error.field, "faults[0].at");
     }
 }

@@ -1,0 +1,123 @@
+//! Is a dead member ever announced as being here?
+//!
+//! Two ways to be wrong: somebody who was told that a life is over is told later that it is here;
+//! or somebody is told that a process joined which has been dead for longer than word of its death
+//! may take. A goodbye ends a life for ever, and so does forgetting a dead member; a failure may
+//! be refuted by a larger incarnation or generation.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use headcount_state::{Life, MemberId};
+
+use crate::checkers::Violations;
+use crate::report::Check;
+use crate::sighting::{Kind, Sighting};
+use crate::truth::Truth;
+
+/// What each process was told is over, by member: the life, and the largest incarnation of it.
+#[derive(Debug)]
+pub(crate) struct Announcements {
+    patience: Duration,
+    over: BTreeMap<(usize, MemberId), (Life, u32)>,
+    violations: Violations,
+}
+
+impl Announcements {
+    pub(crate) fn new(patience: Duration) -> Announcements {
+        Announcements { patience, over: BTreeMap::new(), violations: Violations::default() }
+    }
+
+    pub(crate) fn seen(&mut self, truth: &Truth, sighting: &Sighting) {
+        let Sighting { at, observer, process, kind, .. } = *sighting;
+        let Some(subject) = sighting.subject else { return };
+        if kind == Kind::Forgotten
+            && let Some((_, incarnation)) = self.over.get_mut(&(process, subject))
+        {
+            *incarnation = u32::MAX;
+        }
+        let Some(life) = sighting.life else { return };
+        let incarnation = if kind == Kind::Left { u32::MAX } else { sighting.incarnation };
+        match kind {
+            Kind::Failed | Kind::Left => {
+                let over = self.over.entry((process, subject)).or_insert((life, incarnation));
+                *over = (life, incarnation).max(*over);
+            }
+            Kind::Joined | Kind::Refuted | Kind::Recovered | Kind::Restarted => {
+                let over = self.over.get(&(process, subject));
+                if over.is_some_and(|over| (life, incarnation) <= *over) {
+                    self.violations.add(|| {
+                        let what = "is here, in a life that it knew to be over";
+                        format!("{at}: node {observer} was told that {subject} {what}")
+                    });
+                }
+                let ended = truth.instance(life.instance).and_then(|process| process.ended);
+                if let Some((ended, _)) = ended
+                    && at.since(ended) > self.patience
+                {
+                    self.violations.add(|| {
+                        let what = format!("is here, which is dead since {ended}");
+                        format!("{at}: node {observer} was told that {subject} {what}")
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn finish(&self) -> Check {
+        self.violations.check("no_dead_announced", "nobody dead was announced")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sighting::fixture::sighting;
+    use crate::truth::Ending;
+    use crate::truth::fixture::{at, cluster};
+
+    fn passes(truth: &Truth, sightings: &[Sighting]) -> bool {
+        let mut checker = Announcements::new(Duration::from_secs(30));
+        sightings.iter().for_each(|s| checker.seen(truth, s));
+        checker.finish().pass
+    }
+
+    #[test]
+    fn a_life_that_was_over_must_not_come_back() {
+        let failed = sighting(10, 0, Kind::Failed, 1);
+        for kind in [Kind::Joined, Kind::Refuted, Kind::Recovered, Kind::Restarted] {
+            let back = sighting(12, 0, kind, 1);
+            assert!(!passes(&cluster(2), &[failed, back]), "{kind:?}");
+            let next = Life { generation: 101, ..back.life.unwrap() };
+            let refuted = Sighting { life: Some(next), ..back };
+            assert!(passes(&cluster(2), &[failed, refuted]), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_may_be_refuted_but_a_goodbye_and_a_forgotten_death_may_not() {
+        let larger = Sighting { incarnation: 1, ..sighting(12, 0, Kind::Recovered, 1) };
+        let failed = sighting(10, 0, Kind::Failed, 1);
+        assert!(passes(&cluster(2), &[failed, larger]));
+        assert!(!passes(&cluster(2), &[sighting(10, 0, Kind::Left, 1), larger]));
+        let forgotten = Sighting { life: None, ..sighting(11, 0, Kind::Forgotten, 1) };
+        assert!(!passes(&cluster(2), &[failed, forgotten, larger]));
+    }
+
+    #[test]
+    fn what_one_process_was_told_does_not_bind_another() {
+        let failed = sighting(10, 0, Kind::Failed, 1);
+        assert!(passes(&cluster(3), &[failed, sighting(12, 2, Kind::Joined, 1)]));
+        let reborn = Sighting { process: 7, ..sighting(12, 0, Kind::Joined, 1) };
+        assert!(passes(&cluster(3), &[failed, reborn]));
+    }
+
+    #[test]
+    fn a_long_dead_process_must_not_join() {
+        let mut truth = cluster(3);
+        truth.ended(at(5), 1, Ending::Crashed);
+        assert!(passes(&truth, &[sighting(34, 0, Kind::Joined, 1)]));
+        assert!(!passes(&truth, &[sighting(36, 0, Kind::Joined, 1)]));
+    }
+}

@@ -1,0 +1,138 @@
+//! What must hold, one checker a file. A checker hears what happened while the simulation runs,
+//! compares it with what was really done to the cluster, and says at the end what it found. Each
+//! is tested with a planted violation.
+
+pub(crate) mod announcements;
+pub(crate) mod bounded;
+pub(crate) mod convergence;
+pub(crate) mod detection;
+pub(crate) mod determinism;
+pub(crate) mod events;
+pub(crate) mod false_failures;
+pub(crate) mod versions;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use headcount_state::Time;
+
+use crate::report::Check;
+use crate::scenario::Scenario;
+use crate::sighting::Sighting;
+use crate::truth::Truth;
+use announcements::Announcements;
+use bounded::Bounded;
+use convergence::Convergence;
+use detection::Detection;
+use events::Events;
+use false_failures::FalseFailures;
+use versions::Versions;
+
+/// Measurements by name.
+pub(crate) type Metrics = BTreeMap<String, f64>;
+
+/// How many examples a checker keeps of what it found.
+const EXAMPLES: usize = 3;
+
+/// Violations: how many there were, and the first few in words.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Violations {
+    count: u64,
+    examples: Vec<String>,
+}
+
+impl Violations {
+    pub(crate) fn add(&mut self, example: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(example());
+        }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// A check that passes if there were none, and then says `fine`.
+    pub(crate) fn check(&self, name: &str, fine: &str) -> Check {
+        if self.count == 0 {
+            return Check::new(name, true, fine);
+        }
+        let more = self.count - self.examples.len() as u64;
+        let mut detail = self.examples.join("\n");
+        if more > 0 {
+            detail.push_str(&format!("\nand {more} more"));
+        }
+        Check::new(name, false, detail)
+    }
+}
+
+/// All checkers of one run.
+#[derive(Debug)]
+pub(crate) struct Checkers {
+    pub(crate) convergence: Convergence,
+    pub(crate) bounded: Bounded,
+    pub(crate) detection: Detection,
+    false_failures: FalseFailures,
+    announcements: Announcements,
+    versions: Versions,
+    events: Events,
+}
+
+impl Checkers {
+    pub(crate) fn new(scenario: &Scenario) -> Checkers {
+        let expect = &scenario.expect;
+        let config = scenario.engine.config();
+        let patience = patience(&config, scenario.nodes);
+        Checkers {
+            convergence: Convergence::new(expect.converge_within),
+            bounded: Bounded::new(
+                config.datagram_budget,
+                Time::ZERO + scenario.duration,
+                expect.max_bytes_per_node_s,
+                expect.max_calm_bytes_per_node_s,
+            ),
+            detection: Detection::new(expect.detect_within, expect.detect_after),
+            false_failures: FalseFailures::new(patience, expect.no_false_failures),
+            announcements: Announcements::new(patience),
+            versions: Versions::default(),
+            events: Events::new(expect.events.clone(), scenario.nodes),
+        }
+    }
+
+    /// A node was told something.
+    pub(crate) fn seen(&mut self, truth: &Truth, sighting: &Sighting) {
+        self.detection.seen(sighting);
+        self.false_failures.seen(truth, sighting);
+        self.announcements.seen(truth, sighting);
+        self.versions.seen(sighting);
+        self.events.seen(sighting);
+    }
+
+    /// What was found up to `end`; `faulted` says whom a fault chose, by node.
+    pub(crate) fn finish(
+        &self,
+        truth: &Truth,
+        end: Time,
+        faulted: &[usize],
+        metrics: &mut Metrics,
+    ) -> Vec<Check> {
+        let mut checks = Vec::new();
+        checks.extend(self.convergence.finish(truth, end, metrics));
+        checks.extend(self.false_failures.finish(metrics));
+        checks.extend(self.detection.finish(truth, end, metrics));
+        checks.extend(self.bounded.finish(end, metrics));
+        checks.push(self.announcements.finish());
+        checks.push(self.versions.finish());
+        checks.extend(self.events.finish(truth, faulted));
+        checks
+    }
+}
+
+/// How long word of something that is over may still be on its way: the longest suspicion, and
+/// some periods to notice and to spread it.
+fn patience(config: &headcount_swim::Config, nodes: usize) -> Duration {
+    let spread = (nodes as f64).log10().max(1.0);
+    let suspicion = config.suspicion_alpha * config.suspicion_beta * spread;
+    config.period.mul_f64(suspicion + 30.0)
+}

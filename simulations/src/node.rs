@@ -1,0 +1,105 @@
+//! One simulated node: a host with an address, and the process that runs on it, if one does.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use headcount_state::{Instance, Life, Name, Serving, Tags, Time};
+use headcount_swim::{Config, Engine, Identity};
+
+use crate::random::derive;
+use crate::simulation::Action;
+
+/// The port of every node.
+const PORT: u16 = 7_946;
+
+/// What the clocks of all hosts say when a scenario begins, in Unix milliseconds: 1 January 2030.
+const EPOCH_MS: u64 = 1_893_456_000_000;
+
+/// A host and what it remembers; a process that dies takes its memory with it.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// What scenarios call it.
+    pub(crate) label: String,
+    pub(crate) name: Name,
+    pub(crate) address: SocketAddr,
+    pub(crate) running: Option<Running>,
+    /// How many processes it has started.
+    pub(crate) starts: u64,
+    /// How far the host's clock is behind.
+    pub(crate) clock_behind: Duration,
+    /// What waits for a process that stands still.
+    pub(crate) held: Option<Vec<Action>>,
+    /// Nothing answers at all, not even that nothing listens.
+    pub(crate) silent: bool,
+}
+
+/// A process.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) engine: Engine,
+    /// Its number among all processes.
+    pub(crate) process: usize,
+    /// When it is to be woken; earlier wake-ups that are still queued are void.
+    pub(crate) wake: Option<Time>,
+    /// It said goodbye and goes once that is acknowledged.
+    pub(crate) leaving: bool,
+}
+
+impl Node {
+    pub(crate) fn new(label: String, name: Name, address: SocketAddr) -> Node {
+        Node {
+            label,
+            name,
+            address,
+            running: None,
+            starts: 0,
+            clock_behind: Duration::ZERO,
+            held: None,
+            silent: false,
+        }
+    }
+
+    /// A new process on this host, node number `index`, that remembers nothing.
+    pub(crate) fn boot(
+        &mut self,
+        config: &Config,
+        index: usize,
+        seed: u64,
+        now: Time,
+    ) -> Result<(Engine, Instance), String> {
+        self.starts += 1;
+        let number = ((index as u64) << 32) | self.starts;
+        let drawn = derive(seed, "instance", number);
+        let instance = Instance::from_u64(drawn).ok_or("it drew no instance; use another seed")?;
+        let behind_ms = u64::try_from(self.clock_behind.as_millis()).unwrap_or(u64::MAX);
+        let generation = (EPOCH_MS + now.as_millis()).saturating_sub(behind_ms);
+        let own = Identity {
+            name: self.name.clone(),
+            address: self.address,
+            life: Life { generation, instance },
+            tags: Tags::new(),
+            zone: String::new(),
+            serving: Serving::Serving,
+        };
+        let engine = Engine::new(config.clone(), own, derive(seed, "engine", number), now);
+        engine.map(|engine| (engine, instance)).map_err(|error| error.to_string())
+    }
+}
+
+/// The address number `number` of the simulated network: 10.0.0.1, 10.0.0.2, ...
+pub(crate) fn address(number: usize) -> SocketAddr {
+    let host = (number as u32).wrapping_add(1) & 0x00ff_ffff;
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 | host)), PORT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_count_up_through_the_private_network() {
+        assert_eq!(address(0).to_string(), "10.0.0.1:7946");
+        assert_eq!(address(254).to_string(), "10.0.0.255:7946");
+        assert_eq!(address(65_535).to_string(), "10.1.0.0:7946");
+    }
+}

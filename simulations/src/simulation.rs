@@ -1,0 +1,436 @@
+//! The simulation: engines, the network between them, virtual time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use headcount_state::{Name, Time};
+use headcount_swim::{Config, Engine, Event, Transmit};
+
+use crate::checkers::Checkers;
+use crate::checkers::bounded::Sent;
+use crate::judging::Counters;
+use crate::network::{DropReason, Network, Sides, Verdict};
+use crate::node::{Node, Running, address};
+use crate::queue::Queue;
+use crate::random::Random;
+use crate::report::Report;
+use crate::scenario::{Scenario, ScenarioError};
+use crate::sighting::{Journal, Sighting};
+use crate::streams::{StreamAction, Streams};
+use crate::trace::Trace;
+use crate::truth::{Ending, Truth};
+
+/// How many events [`Simulation::events`] keeps.
+const JOURNAL_LIMIT: usize = 2_000_000;
+
+/// Views are compared this many times a period.
+const SAMPLES_PER_PERIOD: u32 = 20;
+
+/// A process that stood still takes in what waited for it at this pace.
+const DRAIN_STEP: Duration = Duration::from_micros(10);
+
+/// What is to happen at a moment of virtual time.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// A node starts for the first time.
+    Start(usize),
+    /// A timer of a node's engine is due.
+    Wake(usize),
+    /// A datagram arrives.
+    Datagram { from: SocketAddr, sender: usize, to: SocketAddr, bytes: Bytes },
+    /// Something happens on a stream, at this node.
+    Stream(usize, StreamAction),
+    /// Fault number so and so of the scenario strikes.
+    Fault(usize),
+    /// It ends.
+    FaultEnd(usize),
+    /// A process that is leaving has waited long enough.
+    LeaveDeadline { node: usize, process: usize },
+    /// The views are compared.
+    Sample,
+}
+
+/// A cluster in virtual time: real engines that exchange real bytes over a simulated network.
+///
+/// [`Simulation::run`] plays the scenario to its end and judges it. For scripts there are steps:
+/// run until some moment, crash a node, cut the network, look into an engine.
+///
+/// Same scenario and seed, same [`Report::trace_hash`], on any machine and in any build.
+#[derive(Debug)]
+pub struct Simulation {
+    pub(crate) scenario: Scenario,
+    pub(crate) config: Config,
+    pub(crate) seed: u64,
+    pub(crate) now: Time,
+    pub(crate) queue: Queue<Action>,
+    pub(crate) nodes: Vec<Node>,
+    /// Which node last had an address.
+    pub(crate) owners: BTreeMap<SocketAddr, usize>,
+    pub(crate) addresses_used: usize,
+    seeds: Vec<SocketAddr>,
+    pub(crate) network: Network,
+    pub(crate) streams: Streams,
+    pub(crate) fault_luck: Random,
+    /// Nodes that some fault chose.
+    pub(crate) faulted: BTreeSet<usize>,
+    /// Faults of the scenario that struck nobody, in words.
+    pub(crate) misfires: Vec<String>,
+    pub(crate) faults_fired: u64,
+    pub(crate) trace: Trace,
+    pub(crate) truth: Truth,
+    pub(crate) checkers: Checkers,
+    journal: Journal,
+    pub(crate) delivered: u64,
+    pub(crate) drops: BTreeMap<DropReason, u64>,
+    /// Counters of processes that are gone.
+    pub(crate) gone: Counters,
+}
+
+impl Simulation {
+    /// The cluster of a scenario at time zero. Every random number of the run follows from `seed`.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] names the field of the scenario that cannot be, and what to change.
+    pub fn new(scenario: &Scenario, seed: u64) -> Result<Simulation, ScenarioError> {
+        scenario.check()?;
+        let config = scenario.engine.config();
+        let network = Network::new(scenario.network.latency, scenario.network.loss, seed);
+        let mut simulation = Simulation {
+            scenario: scenario.clone(),
+            streams: Streams::new(config.period),
+            checkers: Checkers::new(scenario),
+            config,
+            seed,
+            now: Time::ZERO,
+            queue: Queue::new(),
+            nodes: Vec::with_capacity(scenario.nodes),
+            owners: BTreeMap::new(),
+            addresses_used: 0,
+            seeds: (0..scenario.start.seeds).map(address).collect(),
+            network,
+            fault_luck: Random::new(seed, "faults"),
+            faulted: BTreeSet::new(),
+            misfires: Vec::new(),
+            faults_fired: 0,
+            trace: Trace::new(seed),
+            truth: Truth::default(),
+            journal: Journal::new(JOURNAL_LIMIT),
+            delivered: 0,
+            drops: BTreeMap::new(),
+            gone: Counters::default(),
+        };
+        let mut start = Time::ZERO;
+        for number in 0..scenario.nodes {
+            let label = format!("n{number}");
+            let node = simulation.add_node(label.clone(), &label);
+            simulation.queue.push(start, Action::Start(node));
+            start += scenario.start.interval;
+        }
+        for (number, fault) in scenario.faults.iter().enumerate() {
+            simulation.queue.push(Time::ZERO + fault.at(), Action::Fault(number));
+            if let Some(until) = fault.until() {
+                simulation.queue.push(Time::ZERO + until, Action::FaultEnd(number));
+            }
+        }
+        simulation.queue.push(Time::ZERO + scenario.started(), Action::Sample);
+        Ok(simulation)
+    }
+
+    /// Plays the scenario to its end and judges it.
+    pub fn run(mut self) -> Report {
+        self.run_until(Time::ZERO + self.scenario.duration);
+        self.report()
+    }
+
+    /// Lets virtual time pass until `until`.
+    pub fn run_until(&mut self, until: Time) {
+        while let Some((at, action)) = self.queue.pop_due(until) {
+            self.now = at;
+            self.perform(action);
+        }
+        self.now = self.now.max(until);
+    }
+
+    /// Lets this much virtual time pass.
+    pub fn run_for(&mut self, duration: Duration) {
+        self.run_until(self.now + duration);
+    }
+
+    /// The virtual time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// How many nodes there are, running or not.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there is no node; a scenario has at least one.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The engine of a node, while its process runs.
+    pub fn engine(&self, node: usize) -> Option<&Engine> {
+        self.nodes.get(node)?.running.as_ref().map(|running| &running.engine)
+    }
+
+    /// What the nodes were told, oldest first: the last two million events.
+    pub fn events(&self) -> impl Iterator<Item = &Sighting> {
+        self.journal.iter()
+    }
+
+    /// The process of `node` dies without a word; its host answers that nothing listens.
+    pub fn crash(&mut self, node: usize) {
+        self.kill(node, false);
+    }
+
+    /// `node` starts anew with nothing remembered, at the address it had.
+    pub fn restart(&mut self, node: usize) {
+        self.kill(node, false);
+        self.start(node);
+    }
+
+    /// `node` says goodbye; its process stops once enough peers know, or after ten periods.
+    pub fn leave(&mut self, node: usize) {
+        self.begin_leave(node, self.config.period * 10);
+    }
+
+    /// The network falls into these sides, and one more for the nodes in none of them.
+    pub fn partition(&mut self, sides: &[&[usize]]) {
+        let sides: Vec<Vec<usize>> = sides.iter().map(|side| side.to_vec()).collect();
+        self.set_sides(Some(Sides::new(&sides)));
+    }
+
+    /// The network is one again.
+    pub fn heal(&mut self) {
+        self.set_sides(None);
+    }
+
+    fn perform(&mut self, action: Action) {
+        let concerned = match &action {
+            Action::Wake(node) | Action::Stream(node, _) => Some(*node),
+            Action::Datagram { to, .. } => self.owners.get(to).copied(),
+            _ => None,
+        };
+        if let Some(held) = concerned.and_then(|node| self.nodes[node].held.as_mut()) {
+            held.push(action);
+            return;
+        }
+        match action {
+            Action::Start(node) => self.start(node),
+            Action::Wake(node) => self.wake(node),
+            Action::Datagram { from, sender, to, bytes } => {
+                self.deliver(from, sender, to, &bytes);
+            }
+            Action::Stream(node, action) => self.stream(node, action),
+            Action::Fault(number) => self.strike(number),
+            Action::FaultEnd(number) => self.end_fault(number),
+            Action::LeaveDeadline { node, process } => {
+                if self.nodes[node].running.as_ref().is_some_and(|r| r.process == process) {
+                    self.stop(node);
+                }
+            }
+            Action::Sample => {
+                let problem = self.disagreement(false);
+                self.checkers.convergence.sample(self.now, problem);
+                self.queue.push(self.now + self.config.period / SAMPLES_PER_PERIOD, Action::Sample);
+            }
+        }
+    }
+
+    fn wake(&mut self, node: usize) {
+        let Some(running) = self.nodes[node].running.as_mut() else { return };
+        if running.wake != Some(self.now) {
+            return;
+        }
+        running.wake = None;
+        running.engine.tick(self.now);
+        self.settle(node);
+    }
+
+    fn deliver(&mut self, from: SocketAddr, sender: usize, to: SocketAddr, bytes: &[u8]) {
+        let Some(node) = self.owners.get(&to).copied() else { return };
+        let listening = self.nodes[node].address == to;
+        let Some(running) = self.nodes[node].running.as_mut().filter(|_| listening) else {
+            *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
+            return;
+        };
+        self.delivered += 1;
+        self.trace.add(b'd', self.now, sender as u64, node as u64, bytes);
+        running.engine.receive(self.now, from, bytes);
+        self.settle(node);
+    }
+
+    /// Takes everything that a node's engine has to give, and sees to its next wake-up.
+    pub(crate) fn settle(&mut self, node: usize) {
+        let now = self.now;
+        let mut departed = false;
+        loop {
+            let Some(running) = self.nodes[node].running.as_mut() else { return };
+            if let Some(transmit) = running.engine.poll_transmit(now) {
+                self.send(node, transmit);
+            } else if let Some(open) = running.engine.poll_stream() {
+                self.open_stream(node, open);
+            } else if let Some(event) = running.engine.poll_event() {
+                departed |= matches!(event, Event::Departed { .. });
+                let sighting = Sighting::of(&event, now, node, running.process);
+                self.note(sighting);
+            } else {
+                break;
+            }
+        }
+        if departed {
+            self.stop(node);
+            return;
+        }
+        let Some(running) = self.nodes[node].running.as_mut() else { return };
+        let wanted = running.engine.poll_timeout().map(|at| at.max(now));
+        if let Some(at) = wanted.filter(|at| running.wake.is_none_or(|wake| *at < wake)) {
+            running.wake = Some(at);
+            self.queue.push(at, Action::Wake(node));
+        }
+    }
+
+    fn note(&mut self, sighting: Sighting) {
+        let Sighting { observer, process, .. } = sighting;
+        self.trace.add(b'e', self.now, observer as u64, process as u64, &sighting.bytes());
+        self.checkers.seen(&self.truth, &sighting);
+        self.journal.add(sighting);
+    }
+
+    fn send(&mut self, node: usize, transmit: Transmit) {
+        let Transmit { to, bytes } = transmit;
+        self.checkers.bounded.sent(self.now, node, Sent::Datagram, bytes.len());
+        let owner = self.owners.get(&to).copied();
+        let reachable = match owner {
+            Some(_) => Verdict::Pass,
+            None => Verdict::Drop(DropReason::NobodyThere),
+        };
+        let from = self.nodes[node].address;
+        let datagram = Action::Datagram { from, sender: node, to, bytes };
+        match reachable.and(self.network.judge(node, owner.unwrap_or(usize::MAX))) {
+            Verdict::Pass => self.queue.push(self.now, datagram),
+            Verdict::DeliverAfter(delay) => self.queue.push(self.now + delay, datagram),
+            Verdict::Drop(reason) => *self.drops.entry(reason).or_default() += 1,
+        }
+    }
+
+    /// A host at an address never used before; nothing runs on it yet.
+    pub(crate) fn add_node(&mut self, label: String, name: &str) -> usize {
+        let index = self.nodes.len();
+        let address = self.fresh_address(index);
+        // Names are made by this crate: a letter and a number.
+        if let Ok(name) = Name::new(name) {
+            self.nodes.push(Node::new(label, name, address));
+        }
+        index
+    }
+
+    pub(crate) fn fresh_address(&mut self, node: usize) -> SocketAddr {
+        let fresh = address(self.addresses_used);
+        self.addresses_used += 1;
+        self.owners.insert(fresh, node);
+        fresh
+    }
+
+    /// Starts a process on a node that has none, and joins through the seeds.
+    pub(crate) fn start(&mut self, index: usize) {
+        let now = self.now;
+        let Some(node) = self.nodes.get_mut(index).filter(|node| node.running.is_none()) else {
+            return;
+        };
+        node.silent = false;
+        let (mut engine, instance) = match node.boot(&self.config, index, self.seed, now) {
+            Ok(booted) => booted,
+            Err(error) => {
+                self.misfires.push(format!("node {index} cannot start: {error}"));
+                return;
+            }
+        };
+        let others = self.seeds.iter().filter(|seed| **seed != node.address);
+        let others: Vec<SocketAddr> = others.copied().collect();
+        engine.set_seeds(others.clone());
+        others.into_iter().for_each(|seed| engine.join(now, seed));
+        let process = self.truth.started(now, index, node.name.id(), instance);
+        node.running = Some(Running { engine, process, wake: None, leaving: false });
+        self.trace.add(b's', now, index as u64, process as u64, &[]);
+        self.settle(index);
+    }
+
+    /// The process of a node dies. `silent`: its host too.
+    pub(crate) fn kill(&mut self, index: usize, silent: bool) -> bool {
+        let running = self.nodes.get(index).and_then(|node| node.running.as_ref());
+        let Some(process) = running.map(|running| running.process) else { return false };
+        self.truth.ended(self.now, process, Ending::Crashed);
+        let crashed = self.truth.process(process).copied();
+        if let Some(crashed) = crashed.filter(|p| p.ended == Some((self.now, Ending::Crashed))) {
+            let holders = self.nodes.iter().enumerate().filter_map(|(other, node)| {
+                let running = node.running.as_ref().filter(|_| other != index)?;
+                let record = running.engine.table().get(crashed.member)?;
+                let held = record.is_live() && record.claim.life().instance == crashed.instance;
+                held.then_some(running.process)
+            });
+            self.checkers.detection.crashed(self.now, &crashed, holders);
+        }
+        self.nodes[index].silent = silent;
+        self.stop(index);
+        true
+    }
+
+    /// A process says goodbye.
+    pub(crate) fn begin_leave(&mut self, index: usize, deadline: Duration) -> bool {
+        let running = self.nodes.get_mut(index).and_then(|node| node.running.as_mut());
+        let Some(running) = running.filter(|running| !running.leaving) else { return false };
+        running.leaving = true;
+        running.engine.leave(self.now);
+        let process = running.process;
+        self.truth.ended(self.now, process, Ending::Left);
+        self.queue.push(self.now + deadline, Action::LeaveDeadline { node: index, process });
+        self.settle(index);
+        true
+    }
+
+    /// A process is gone, with its streams.
+    fn stop(&mut self, index: usize) {
+        if let Some(running) = self.nodes[index].running.take() {
+            self.gone.add(running.engine.stats());
+            self.trace.add(b'x', self.now, index as u64, running.process as u64, &[]);
+        }
+        self.nodes[index].held = None;
+        self.reset_streams(index);
+    }
+
+    /// Processes stand still: what is for them waits.
+    pub(crate) fn freeze(&mut self, index: usize) -> bool {
+        let node = &mut self.nodes[index];
+        let struck = node.running.is_some() && node.held.is_none();
+        if struck {
+            node.held = Some(Vec::new());
+        }
+        struck
+    }
+
+    /// A process goes on: it looks at its timers, then takes in what waited, one after another.
+    pub(crate) fn thaw(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        let held = node.held.take().unwrap_or_default();
+        if let Some(running) = node.running.as_mut() {
+            running.wake = Some(self.now);
+            self.queue.push(self.now, Action::Wake(index));
+        }
+        let mut at = self.now;
+        for action in held.into_iter().filter(|action| !matches!(action, Action::Wake(_))) {
+            self.queue.push(at, action);
+            at += DRAIN_STEP;
+        }
+    }
+
+    pub(crate) fn set_sides(&mut self, sides: Option<Sides>) {
+        self.truth.separated(self.now, sides.clone());
+        self.network.set_sides(sides);
+    }
+}

@@ -20,8 +20,8 @@ mod update;
 mod version_vector;
 
 pub use attributes::{
-    Attributes, AttributesError, AttributesVersion, MAX_TAG_BYTES, MAX_TAGS, MAX_ZONE_BYTES, ProtocolRange,
-    Serving, Tags,
+    Attributes, AttributesError, AttributesVersion, MAX_TAG_BYTES, MAX_TAGS, MAX_ZONE_BYTES,
+    ProtocolRange, Serving, Tags,
 };
 pub use claim::{Claim, Life, MAX_GENERATION, MAX_GENERATION_STEP, Status, Version};
 pub use id::{Instance, MemberId, Name, NameError};

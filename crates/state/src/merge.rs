@@ -255,14 +255,12 @@ impl Table {
         }
     }
 
-    /// Takes newer attributes into a record whose claim covers their life.
+    /// Takes newer attributes of the process that the record is about.
     fn join_attributes(&mut self, now: Time, update: &Update) -> bool {
         let Some(offered) = &update.attributes else { return false };
         let Some(record) = self.get(update.claim.id) else { return false };
-        let covered = offered.version.life <= record.claim.life();
-        // A live record keeps to the process it is about.
-        let fits = !record.is_live() || said_by(offered, record.claim.life());
-        if offered.version <= record.attributes.version || !covered || !fits {
+        let newer = offered.version > record.attributes.version;
+        if !newer || !said_by(offered, record.claim.life()) {
             return false;
         }
         let (claim, since, accuser) = (record.claim, record.since, record.accuser);
@@ -283,6 +281,45 @@ fn newest_attributes(
 }
 
 /// Whether these attributes are the word of the process that lives `life`.
-fn said_by(attributes: &Attributes, life: Life) -> bool {
+pub(crate) fn said_by(attributes: &Attributes, life: Life) -> bool {
     attributes.version.life.instance == life.instance && attributes.version.life <= life
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attributes::{AttributesVersion, ProtocolRange, Serving, Tags};
+    use crate::claim::Version;
+    use crate::id::{Instance, Name};
+    use crate::table::Limits;
+
+    fn attributes(name: &str) -> Attributes {
+        let life = Life { generation: 1, instance: Instance::from_u64(1).unwrap() };
+        Attributes {
+            version: AttributesVersion { life, counter: 0 },
+            name: Name::new(name).unwrap(),
+            address: ([127, 0, 0, 1], 7_000).into(),
+            serving: Serving::Serving,
+            zone: String::new(),
+            tags: Tags::new(),
+            protocol: ProtocolRange { min: 1, max: 1 },
+        }
+    }
+
+    #[test]
+    fn of_two_names_with_one_id_the_second_is_refused() {
+        let now = Time::from_millis(1);
+        let mut table = Table::new(attributes("me"), Limits::default(), now);
+        let said = Arc::new(attributes("second"));
+        let version = Version::new(said.version.life, 0, Status::Alive);
+        let claim = Claim { id: said.name.id(), version, over: None };
+        // No two short names with one hash are known, so the first is filed under the second's.
+        table.put(now, claim, Arc::new(attributes("first")), now, None);
+
+        let suspect = claim.with_status(Status::Suspect);
+        let update = Update { attributes: Some(said), ..Update::claim(suspect) };
+        let outcome = table.merge(now, &update, Grace::Closed).outcome;
+        assert_eq!(outcome, Outcome::Refused(Refusal::NameCollision));
+        assert_eq!(table.get(claim.id).map(|record| record.claim), Some(claim));
+    }
 }

@@ -8,7 +8,8 @@
 //!   larger life of mine                     climb over it
 //!   larger life of another process that     stand aside: two live processes have
 //!     knew of me, and is the larger one       one name, and the other one won
-//!   evicted                                 stay out until the eviction expires
+//!   evicted                                 stay out until the eviction expires, or until
+//!                                             another process took the name and died
 //! ```
 
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use crate::attributes::{Attributes, AttributesError, AttributesVersion, Serving, Tags};
 use crate::claim::{Claim, Life, Status, Version};
 use crate::id::{Instance, MemberId};
-use crate::merge::Outcome;
+use crate::merge::{Change, ChangeKind, Outcome, said_by};
 use crate::table::Table;
 use crate::time::Time;
 use crate::update::Update;
@@ -146,7 +147,7 @@ impl Table {
             return Outcome::Own(OwnChange::Evicted);
         }
         if self.own.standing == Standing::Evicted {
-            return Outcome::Outdated;
+            return self.follow_the_name(now, update);
         }
         if heard.life() == mine.life() {
             return self.refute(now, heard, mine);
@@ -190,9 +191,21 @@ impl Table {
         }
     }
 
+    /// An evicted owner says nothing, but keeps up with other lives of its name, so that its table
+    /// agrees with everybody's.
+    fn follow_the_name(&mut self, now: Time, update: &Update) -> Outcome {
+        if update.claim.is_live() {
+            return self.stand_aside(now, update);
+        }
+        let attributes = Arc::new(self.own.attributes.clone());
+        self.put(now, update.claim, attributes, now - update.age, update.accuser);
+        Outcome::Changed(Change { id: self.own.id, kind: ChangeKind::Settled })
+    }
+
     fn stand_aside(&mut self, now: Time, update: &Update) -> Outcome {
         let winner = update.claim;
-        let Some(attributes) = update.attributes.clone() else {
+        let attributes = update.attributes.clone();
+        let Some(attributes) = attributes.filter(|a| said_by(a, winner.life())) else {
             return Outcome::NeedsAttributes;
         };
         let by = winner.life().instance;
@@ -227,8 +240,9 @@ impl Table {
         if self.own.standing != Standing::Evicted {
             return None;
         }
+        let record = self.get(self.own.id).map(|record| record.claim);
         self.own.standing = Standing::Member;
-        self.climb(now, None, None);
+        self.climb(now, record, None);
         Some(OwnChange::Returned)
     }
 

@@ -93,3 +93,155 @@ impl Element {
         xxh3_64(&self.bytes[..self.len])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::Summary;
+    use crate::attributes::{Attributes, AttributesVersion, ProtocolRange, Serving, Tags};
+    use crate::claim::{Claim, Life, Status, Version};
+    use crate::id::{Instance, Name};
+    use crate::merge::Grace;
+    use crate::own::OwnAttributes;
+    use crate::table::{Limits, Table};
+    use crate::time::Time;
+    use crate::update::Update;
+
+    fn attributes(name: &str, life: Life, counter: u32) -> Attributes {
+        Attributes {
+            version: AttributesVersion { life, counter },
+            name: Name::new(name).unwrap(),
+            address: ([127, 0, 0, 1], 7_000 + u16::try_from(counter).unwrap()).into(),
+            serving: Serving::Serving,
+            zone: String::new(),
+            tags: Tags::new(),
+            protocol: ProtocolRange { min: 1, max: 1 },
+        }
+    }
+
+    fn update(name: &str, version: Version, counter: u32) -> Update {
+        let attributes = attributes(name, version.life(), counter);
+        let claim = Claim { id: attributes.name.id(), version, over: None };
+        Update { attributes: Some(attributes.into()), ..Update::claim(claim) }
+    }
+
+    fn table() -> Table {
+        let life = Life { generation: 1, instance: Instance::from_u64(1).unwrap() };
+        Table::new(attributes("me", life, 0), Limits::default(), Time::ZERO)
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Hear(Update, Grace),
+        Pass(Duration),
+        SetAddress(u16),
+        Leave,
+        GoStale,
+    }
+
+    fn hear() -> impl Strategy<Value = Step> {
+        let life = (1..4_u64, 1..4_u64).prop_map(|(generation, instance)| Life {
+            generation,
+            instance: Instance::from_u64(instance).unwrap(),
+        });
+        let status = prop::sample::select(Status::ALL.to_vec());
+        let who = prop::sample::select(vec!["me", "a", "b"]);
+        let grace = prop::sample::select(vec![Grace::Open, Grace::Closed]);
+        (who, life, 0..3_u32, status, 0..3_u32, grace).prop_map(
+            |(who, life, inc, status, c, grace)| {
+                Step::Hear(update(who, Version::new(life, inc, status), c), grace)
+            },
+        )
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            12 => hear(),
+            3 => (0..400_u64).prop_map(|seconds| Step::Pass(Duration::from_secs(seconds))),
+            1 => (1..9_u16).prop_map(Step::SetAddress),
+            1 => Just(Step::Leave),
+            1 => Just(Step::GoStale),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn sums_and_counts_follow_every_change(
+            steps in prop::collection::vec(step(), 0..40),
+        ) {
+            let (mut table, mut now) = (table(), Time::ZERO);
+            for step in steps {
+                match step {
+                    Step::Hear(update, grace) => {
+                        table.merge(now, &update, grace);
+                    }
+                    Step::Pass(time) => {
+                        now += time;
+                        table.expire(now);
+                    }
+                    Step::SetAddress(port) => {
+                        let address = OwnAttributes::Address(([127, 0, 0, 2], port).into());
+                        table.set_own(now, &address).unwrap();
+                    }
+                    Step::Leave => table.leave(now),
+                    Step::GoStale => {
+                        table.go_stale(now);
+                    }
+                }
+                let mut fresh = Summary::default();
+                table.records().for_each(|record| fresh.add(record));
+                prop_assert_eq!(table.summary(), fresh);
+                prop_assert_eq!(table.live_len(), table.live().count());
+                prop_assert_eq!(table.newest_before(u64::MAX).count(), table.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_suspicion_changes_sync_and_not_the_view() {
+        let mut table = table();
+        let life = Life { generation: 1, instance: Instance::from_u64(2).unwrap() };
+        let say = |status| update("a", Version::new(life, 0, status), 0);
+        table.merge(Time::ZERO, &say(Status::Alive), Grace::Closed);
+        let alive = table.summary();
+        table.merge(Time::ZERO, &say(Status::Suspect), Grace::Closed);
+        let suspect = table.summary();
+        table.merge(Time::ZERO, &say(Status::Failed), Grace::Closed);
+        let failed = table.summary();
+
+        assert_eq!(alive.view_id, suspect.view_id);
+        assert_ne!(alive.sync, suspect.sync);
+        assert_eq!((alive.dead, suspect.dead), (0, 0));
+        assert_ne!(failed.view_id, alive.view_id);
+        assert_ne!(failed.dead, 0);
+    }
+
+    #[test]
+    fn every_part_of_a_version_counts() {
+        let life = |generation, instance| Life {
+            generation,
+            instance: Instance::from_u64(instance).unwrap(),
+        };
+        let of = |name: &str, life, incarnation, status, counter| {
+            let mut table = table();
+            let said = update(name, Version::new(life, incarnation, status), counter);
+            table.merge(Time::ZERO, &said, Grace::Closed);
+            table.summary()
+        };
+        let base = of("a", life(2, 2), 1, Status::Alive, 1);
+        for other in [
+            of("b", life(2, 2), 1, Status::Alive, 1),
+            of("a", life(3, 2), 1, Status::Alive, 1),
+            of("a", life(2, 3), 1, Status::Alive, 1),
+            of("a", life(2, 2), 2, Status::Alive, 1),
+            of("a", life(2, 2), 1, Status::Suspect, 1),
+            of("a", life(2, 2), 1, Status::Alive, 2),
+        ] {
+            assert_ne!(base.sync, other.sync);
+        }
+        assert_eq!(base.view_id, of("a", life(2, 2), 2, Status::Suspect, 1).view_id);
+    }
+}

@@ -12,13 +12,17 @@ use crate::world::World;
 
 /// The most rounds that a calm cluster may take to agree, and to agree on its dead.
 const ROUNDS: usize = 40;
-/// Rounds for which an agreement must last.
-const LASTING: usize = 2;
+/// Rounds that stand for the many of a day.
+const ROUNDS_OF_A_DAY: usize = 6;
+/// What a round takes: a protocol period.
+const ROUND: Duration = Duration::from_secs(1);
+/// Rounds in a row for which an agreement must last.
+const LASTING: usize = 3;
 /// The most messages of one round; the largest honest one takes a few hundred.
 const MOST_MESSAGES: usize = 5_000;
 /// The most generations that one process may climb in the calm: over each life of its name, and
 /// over late verdicts on its own.
-const MOST_CLIMBS: u64 = 16;
+const MOST_CLIMBS: u32 = 12;
 
 /// Ends all trouble, lets everybody talk, and judges the end.
 pub(crate) fn run(world: &mut World) {
@@ -28,43 +32,44 @@ pub(crate) fn run(world: &mut World) {
             world.stop(slot);
         }
     }
-    let generations = generations(world);
-    agree(world, None, dead_disagreement);
+    world.narrate(|| "calm".to_owned());
+    let climbs = climbs(world);
+    agree(world, dead_disagreement);
     for slot in &mut world.slots {
         if let Some(process) = &mut slot.process {
             process.pass(TOMBSTONE_TTL);
         }
     }
-    agree(world, None, disagreement);
-    for (slot, generation) in generations.into_iter().enumerate() {
-        let process = world.process(slot);
-        if process.is_some_and(|p| p.table.own_life().generation > generation + MOST_CLIMBS) {
-            world.findings.report(Violation::Climbs);
-        }
+    world.narrate(|| "tombstones run out".to_owned());
+    agree(world, disagreement);
+    if self::climbs(world).iter().zip(climbs).any(|(end, start)| *end > start + MOST_CLIMBS) {
+        world.findings.report(Violation::Climbs);
     }
 }
 
 /// Lets all but one process, which is cut off, reach agreement.
 pub(crate) fn settle_others(world: &mut World, asleep: usize) {
-    for _ in 0..6 {
+    for _ in 0..ROUNDS_OF_A_DAY {
         round(world, Some(asleep));
     }
 }
 
-/// Runs rounds until `wrong` finds nothing, or reports what it finds in the end.
-fn agree(world: &mut World, asleep: Option<usize>, wrong: fn(&World) -> Option<Violation>) {
+/// Runs rounds until `wrong` finds nothing for a while, or reports what it finds in the end.
+fn agree(world: &mut World, wrong: fn(&World) -> Option<Violation>) {
+    let mut agreed = 0;
+    let mut last = None;
     for _ in 0..ROUNDS {
-        if wrong(world).is_none() {
-            break;
+        round(world, None);
+        if world.findings.violations.contains(&Violation::Storm) {
+            return;
         }
-        round(world, asleep);
+        last = wrong(world);
+        agreed = if last.is_none() { agreed + 1 } else { 0 };
+        if agreed == LASTING {
+            return;
+        }
     }
-    for _ in 0..LASTING {
-        round(world, asleep);
-    }
-    if let Some(violation) = wrong(world) {
-        world.findings.report(violation);
-    }
+    world.findings.report(last.unwrap_or(Violation::Unstable));
 }
 
 /// Everybody who is awake probes all it holds and exchanges with one member of each sort.
@@ -74,19 +79,20 @@ fn round(world: &mut World, asleep: Option<usize>) {
             continue;
         }
         if let Some(process) = &mut world.slots[slot].process {
-            process.pass(Duration::from_millis(10));
-        }
-        let Some(process) = world.process(slot) else { continue };
-        let own = process.table.own_id();
-        let held = process.table.live().map(Record::id).filter(|id| *id != own);
-        for id in held.collect::<Vec<_>>() {
-            world.probe(slot, id, Status::Failed);
+            process.pass(ROUND);
         }
         if let Some((_, to)) = world.live_peer(slot) {
             world.open_exchange(slot, to);
         }
         if let Some(to) = world.lost_peer(slot) {
             world.open_exchange(slot, to);
+        }
+        let Some(process) = world.process(slot) else { continue };
+        // Who stands aside probes the winner of its name too.
+        let others = process.table.live().filter(|r| r.claim.life().instance != process.instance);
+        let held = others.map(Record::id);
+        for id in held.collect::<Vec<_>>() {
+            world.probe(slot, id, Status::Failed);
         }
     }
     deliver_all(world);
@@ -106,13 +112,8 @@ fn deliver_all(world: &mut World) {
     world.findings.report(Violation::Storm);
 }
 
-fn generations(world: &World) -> Vec<u64> {
-    let own = |p: &Process| {
-        let heard = world.up().into_iter().filter_map(|slot| world.process(slot));
-        let held = heard.filter_map(|other| other.table.hold(p.table.own_id()));
-        held.map(|claim| claim.life().generation).max().unwrap_or(0)
-    };
-    (0..world.slots.len()).map(|slot| world.process(slot).map_or(0, own)).collect()
+fn climbs(world: &World) -> Vec<u32> {
+    (0..world.slots.len()).map(|slot| world.process(slot).map_or(0, |p| p.climbs)).collect()
 }
 
 /// How the views differ from each other and from the truth.

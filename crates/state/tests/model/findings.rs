@@ -30,6 +30,8 @@ pub(crate) enum Violation {
     DeadDisagree,
     /// Messages beget messages without end.
     Storm,
+    /// Agreements come and go in a calm cluster.
+    Unstable,
     /// A live member does not hold itself as alive.
     OwnNotAlive,
 }

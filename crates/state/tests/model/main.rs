@@ -14,11 +14,13 @@
 //!     cargo test -p headcount-state --test model replay -- --nocapture     one schedule again
 //! ```
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod calm;
 mod findings;
-mod heal;
 mod message;
 mod process;
+mod scenarios;
 mod sweep;
 mod switches;
 mod trouble;

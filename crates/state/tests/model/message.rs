@@ -19,6 +19,23 @@ pub(crate) enum Message {
     Dead { updates: Vec<Update>, reply: bool },
 }
 
+impl Message {
+    /// The message in a line, for a replay.
+    pub(crate) fn describe(&self) -> String {
+        let claims = |updates: &[Update]| {
+            let said = updates.iter().map(|u| format!("{:.4}={}", u.claim.id, u.claim.version));
+            said.collect::<Vec<_>>().join(" ")
+        };
+        match self {
+            Message::Claims(updates) => format!("claims {}", claims(updates)),
+            Message::Table { updates, reply } => format!("table {reply} {}", claims(updates)),
+            Message::Dead { updates, reply } => format!("dead {reply} {}", claims(updates)),
+            Message::Sketch { live, .. } => format!("sketch of {}", live.len()),
+            Message::Want(ids) => format!("wants {ids:?}"),
+        }
+    }
+}
+
 /// One element of a sketch.
 pub(crate) type LiveVersion = (MemberId, Version, AttributesVersion);
 

@@ -19,8 +19,8 @@ pub(crate) const TOMBSTONE_TTL: Duration = Duration::from_secs(300);
 pub(crate) const GRAVE_TTL: Duration = Duration::from_secs(24 * 3600);
 /// A node that heard nobody for this long no longer trusts that others remember the dead.
 const STALE_AFTER: Duration = Duration::from_secs(12 * 3600);
-/// How many receipts of a dead claim are checked before it is believed.
-const CHECKED_RECEIPTS: u8 = 3;
+/// How long a dead claim is checked before it is believed: three protocol periods.
+const CHECKED_FOR: Duration = Duration::from_secs(3);
 
 /// A process and its table.
 #[derive(Clone, Debug)]
@@ -29,10 +29,14 @@ pub(crate) struct Process {
     pub(crate) address: SocketAddr,
     pub(crate) instance: Instance,
     pub(crate) now: Time,
+    /// How often it took a new generation.
+    pub(crate) climbs: u32,
     /// When it last exchanged a word with anybody.
     last_contact: Time,
-    receipts: BTreeMap<(MemberId, Version), u8>,
-    /// The last generation of each other process that was over here, for ever.
+    /// When each dead claim that is being checked was first heard.
+    checks: BTreeMap<(MemberId, Version), Time>,
+    /// The last generation of each other process that was over here, as long as it must be
+    /// remembered.
     over: BTreeMap<(MemberId, Instance), u64>,
     switches: Switches,
 }
@@ -69,8 +73,9 @@ impl Process {
             address: start.address,
             instance: start.life.instance,
             now: start.now,
+            climbs: 0,
             last_contact: start.now,
-            receipts: BTreeMap::new(),
+            checks: BTreeMap::new(),
             over: BTreeMap::new(),
             switches,
         }
@@ -87,6 +92,8 @@ impl Process {
     /// Lets a time pass in which it was, or was not, in touch with others.
     pub(crate) fn pass_long(&mut self, time: Duration, in_touch: bool) {
         self.pass(time);
+        // Nobody is bound to remember longer than this.
+        self.over.clear();
         if in_touch {
             self.last_contact = self.now;
         }
@@ -210,8 +217,9 @@ impl Process {
                 }
                 Outcome::NeedsAttributes => wants.push(id),
                 Outcome::Check => {
-                    if let Some(subject) = self.table.get(id) {
-                        let to = subject.attributes.address;
+                    let subject = self.table.get(id).map(|record| record.attributes.address);
+                    // Where I live now, the member that lived here before does not.
+                    if let Some(to) = subject.filter(|to| *to != self.address) {
                         let message = Message::Claims(vec![update.clone()]);
                         out.push(Envelope { from: self.address, to, message });
                     }
@@ -244,7 +252,9 @@ impl Process {
     fn merge_with(&mut self, update: &Update, grace: Grace, findings: &mut Findings) -> Outcome {
         let id = update.claim.id;
         let before = self.table.hold(id).map(|held| held.version);
+        let life = self.table.own_life();
         let outcome = self.table.merge(self.now, update, grace).outcome;
+        self.climbs += u32::from(self.table.own_life() != life);
         let Some(held) = self.table.hold(id) else { return outcome };
         if before.is_some_and(|before| held.version < before) {
             findings.report(Violation::Fell);
@@ -282,8 +292,7 @@ impl Process {
         if !self.switches.grace || !contradicts {
             return Grace::Closed;
         }
-        let seen = self.receipts.entry((claim.id, claim.version)).or_default();
-        *seen = seen.saturating_add(1);
-        if *seen <= CHECKED_RECEIPTS { Grace::Open } else { Grace::Closed }
+        let first = *self.checks.entry((claim.id, claim.version)).or_insert(self.now);
+        if self.now.since(first) < CHECKED_FOR { Grace::Open } else { Grace::Closed }
     }
 }

@@ -35,9 +35,15 @@ impl Switches {
         }
     }
 
-    /// Every rule but the one of this name.
-    pub(crate) fn without(rule: &str) -> Switches {
+    /// Every rule but those named, separated by commas.
+    pub(crate) fn without(rules: &str) -> Switches {
         let mut kept = Switches::all();
+        rules.split(',').filter(|rule| !rule.is_empty()).for_each(|rule| kept.drop_rule(rule));
+        kept
+    }
+
+    fn drop_rule(&mut self, rule: &str) {
+        let kept = self;
         let switch = match rule {
             "owner-climbs" => &mut kept.rules.owner_climbs,
             "forgetting-closes" => &mut kept.rules.forgetting_closes,
@@ -52,10 +58,8 @@ impl Switches {
             "seeds" => &mut kept.seeds,
             "dead-hash" => &mut kept.dead_hash,
             "grace" => &mut kept.grace,
-            "" => return kept,
             _ => panic!("no rule is called {rule:?}"),
         };
         *switch = false;
-        kept
     }
 }

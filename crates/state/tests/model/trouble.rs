@@ -21,22 +21,26 @@ pub(crate) fn run(world: &mut World) {
 
 fn step(world: &mut World) {
     let slot = world.rng.random_range(0..world.slots.len());
+    let moment = Duration::from_millis(world.rng.random_range(0..1_000));
+    if let Some(process) = &mut world.slots[slot].process {
+        process.pass(moment);
+    }
     match world.rng.random_range(0..100) {
         0..35 => deliver_one(world),
-        35..50 => exchange(world, slot),
-        50..57 => gossip(world, slot),
-        57..63 => pass_time(world, slot),
-        63..71 => detect(world, slot),
-        71..74 => accuse(world, slot, Status::Suspect, "wrong suspicion"),
-        74..77 => accuse(world, slot, Status::Failed, "wrong failure"),
-        77..78 => accuse(world, slot, Status::Evicted, "eviction"),
-        78..80 => leave(world, slot),
-        80..84 => crash(world, slot),
-        84..91 => restart(world, slot),
-        91..93 => isolate(world, slot),
-        93..94 => cut(world),
-        94..97 => heal(world),
-        97..99 => set_serving(world, slot),
+        35..49 => exchange(world, slot),
+        49..55 => gossip(world, slot),
+        55..64 => pass_time(world, slot),
+        64..71 => detect(world, slot),
+        71..75 => accuse(world, slot, Status::Suspect, "wrong suspicion"),
+        75..79 => accuse(world, slot, Status::Failed, "wrong failure"),
+        79..80 => accuse(world, slot, Status::Evicted, "eviction"),
+        80..82 => leave(world, slot),
+        82..86 => crash(world, slot),
+        86..92 => restart(world, slot),
+        92..94 => isolate(world, slot),
+        94..95 => cut(world),
+        95..98 => heal(world),
+        98..99 => set_serving(world, slot),
         _ => long_isolation(world, slot),
     }
 }
@@ -95,6 +99,7 @@ fn pass_time(world: &mut World, slot: usize) {
     if let Some(process) = &mut world.slots[slot].process {
         process.pass(time);
     }
+    world.narrate(|| format!("{slot} ages by {} s", time.as_secs()));
 }
 
 fn detect(world: &mut World, slot: usize) {
@@ -123,6 +128,7 @@ fn leave(world: &mut World, slot: usize) {
     let from = process.address;
     let said = process.table.get(process.table.own_id()).map(|r| r.update(process.now));
     world.slots[slot].leaving = true;
+    world.narrate(|| format!("{slot} leaves"));
     world.findings.fault("leave");
     for _ in 0..world.rng.random_range(0..4) {
         if let (Some((_, to)), Some(said)) = (world.live_peer(slot), &said) {
@@ -136,6 +142,7 @@ fn crash(world: &mut World, slot: usize) {
     if world.slots[slot].process.is_some() {
         world.stop(slot);
         world.findings.fault("crash");
+        world.narrate(|| format!("{slot} crashes"));
     }
 }
 
@@ -168,7 +175,7 @@ fn set_serving(world: &mut World, slot: usize) {
     let serving = Serving::ALL[world.rng.random_range(0..Serving::ALL.len())];
     if let Some(process) = &mut world.slots[slot].process {
         // A serving state breaks no bound.
-        let _ = process.table.set_own(process.now, OwnAttributes::Serving(serving));
+        let _ = process.table.set_own(process.now, &OwnAttributes::Serving(serving));
     }
 }
 
@@ -177,6 +184,10 @@ fn long_isolation(world: &mut World, slot: usize) {
     heal(world);
     world.slots[slot].side = 10 + slot;
     world.in_flight.clear();
+    let other = world.rng.random_range(0..world.slots.len());
+    if other != slot && world.rng.random_bool(0.5) {
+        crash(world, other);
+    }
     // The others have all the time in the world to agree.
     calm::settle_others(world, slot);
     world.in_flight.clear();
@@ -188,6 +199,7 @@ fn long_isolation(world: &mut World, slot: usize) {
         }
     }
     world.findings.fault("long isolation");
+    world.narrate(|| format!("{slot} was alone for a day"));
     forget_the_dead(world);
 }
 

@@ -1,5 +1,6 @@
 //! The processes, the network between them, and what both sides of it can do.
 
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use headcount_state::{Instance, Life, MemberId, Name, Status, Time};
@@ -42,6 +43,10 @@ pub(crate) struct World {
     /// The true time, in the unit of generations.
     pub(crate) clock: u64,
     mode: Mode,
+    /// Whether to tell what happens, for a replay.
+    narrate: bool,
+    /// What was told last of each slot.
+    told: RefCell<Vec<String>>,
 }
 
 /// The instance bits of every process when instances are not told apart.
@@ -51,10 +56,31 @@ const CLOCK_SKEW: u64 = 24;
 
 impl World {
     /// A world of 3 to 6 slots; some share a name. Mostly it begins converged.
-    pub(crate) fn new(seed: u64, switches: Switches) -> World {
+    pub(crate) fn new(seed: u64, switches: Switches, narrate: bool) -> World {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let slots = rng.random_range(3..=6_usize);
         let names = if rng.random_bool(0.3) { slots - 1 } else { slots };
+        let mut world = World::empty(rng, slots, names, switches, narrate);
+        world.boot(names);
+        world
+    }
+
+    /// A world of members with different names that know each other.
+    pub(crate) fn acquainted(seed: u64, slots: usize, switches: Switches) -> World {
+        let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut world = World::empty(rng, slots, slots, switches, false);
+        (0..slots).for_each(|slot| world.start(slot));
+        world.introduce();
+        world
+    }
+
+    fn empty(
+        mut rng: Xoshiro256PlusPlus,
+        slots: usize,
+        names: usize,
+        switches: Switches,
+        narrate: bool,
+    ) -> World {
         let mode = match rng.random_range(0..3) {
             0 => Mode::Full,
             1 => Mode::Sketch,
@@ -67,7 +93,7 @@ impl World {
             side: 0,
             starts: 0,
         };
-        let mut world = World {
+        World {
             rng,
             switches,
             slots: (0..slots).map(slot).collect(),
@@ -75,9 +101,9 @@ impl World {
             findings: Findings::default(),
             clock: 100,
             mode,
-        };
-        world.boot(names);
-        world
+            narrate,
+            told: RefCell::new(vec![String::new(); slots]),
+        }
     }
 
     /// Starts most slots; mostly lets them know each other before the trouble begins.
@@ -90,16 +116,51 @@ impl World {
             }
         }
         if acquainted {
-            self.in_flight.clear();
-            let up = self.up();
-            for a in &up {
-                for b in &up {
-                    let told = self.process(*b).map(Process::tell_all).unwrap_or_default();
-                    let from = self.address(*b);
-                    self.deliver_to(*a, from, Message::Claims(told));
-                }
+            self.introduce();
+        }
+    }
+
+    /// Lets everybody hear everybody's table.
+    fn introduce(&mut self) {
+        self.in_flight.clear();
+        let up = self.up();
+        for a in &up {
+            for b in &up {
+                let told = self.process(*b).map(Process::tell_all).unwrap_or_default();
+                let from = self.address(*b);
+                self.deliver_to(*a, from, Message::Claims(told));
             }
-            self.in_flight.clear();
+        }
+        self.in_flight.clear();
+    }
+
+    /// Tells `to` at once what `from` holds of the member `id`.
+    pub(crate) fn tell(&mut self, from: usize, to: usize, id: MemberId) {
+        let Some(process) = self.process(from) else { return };
+        let said = process.table.answer(id, process.now).into_iter().collect();
+        let address = process.address;
+        self.deliver_to(to, address, Message::Claims(said));
+    }
+
+    /// Tells what happens and what changed by it, when this is a replay.
+    pub(crate) fn narrate(&self, what: impl FnOnce() -> String) {
+        if !self.narrate {
+            return;
+        }
+        eprintln!("{}", what());
+        for (at, slot) in self.slots.iter().enumerate() {
+            let Some(process) = &slot.process else { continue };
+            let held = process
+                .table
+                .records()
+                .map(|r| format!("{} {:.4}={}", r.attributes.name, r.id(), r.claim.version));
+            let held = held.collect::<Vec<_>>().join(" ");
+            let standing = process.table.standing();
+            let line = format!("    {at} {} side {} {standing:?}: {held}", slot.name, slot.side);
+            let told = std::mem::replace(&mut self.told.borrow_mut()[at], line.clone());
+            if told != line {
+                eprintln!("{line}");
+            }
         }
     }
 
@@ -148,16 +209,19 @@ impl World {
         let now = Time::from_millis(self.rng.random_range(0..1_000_000_000));
         let start = Start { name: &name, address: self.address(slot), life, now };
         self.slots[slot].process = Some(Process::start(&start, self.switches));
+        self.narrate(|| format!("{slot} starts"));
         if let Some(contact) = contact {
             self.open_exchange(slot, self.address(contact));
         }
     }
 
-    /// A random other slot that the seed list resolves to now, if one is up and reachable.
+    /// A random other slot that the seed list resolves to now and that can be reached.
     pub(crate) fn seed_of(&mut self, slot: usize) -> Option<usize> {
-        let candidate = self.rng.random_range(0..self.slots.len());
-        let other = candidate != slot && self.slots[candidate].process.is_some();
-        (other && self.slots[candidate].side == self.slots[slot].side).then_some(candidate)
+        let pick = self.rng.random::<u32>() as usize;
+        let near = |other: &usize| self.slots[*other].side == self.slots[slot].side;
+        let others = self.up().into_iter().filter(|other| *other != slot).filter(near);
+        let others = others.collect::<Vec<_>>();
+        (!others.is_empty()).then(|| others[pick % others.len()])
     }
 
     /// Ends the process of a slot without a word.
@@ -210,7 +274,9 @@ impl World {
         let IpAddr::V4(ip) = envelope.from.ip() else { return };
         let sender = usize::from(ip.octets()[3]);
         if let Some(slot) = self.reach(sender, envelope.to) {
+            let told = self.narrate.then(|| envelope.message.describe());
             self.deliver_to(slot, envelope.from, envelope.message);
+            self.narrate(|| format!("{sender} -> {slot}: {}", told.unwrap_or_default()));
         }
     }
 
@@ -218,15 +284,19 @@ impl World {
         let members = self.reachable_members(slot);
         let Some(process) = &mut self.slots[slot].process else { return };
         let held = |process: &Process, id| {
-            process.table.get(id).map(|record| (record.claim.status(), record.claim.life().instance))
+            process
+                .table
+                .get(id)
+                .map(|record| (record.claim.status(), record.claim.life().instance))
         };
         let live = |(status, _): &(Status, Instance)| status.is_live();
         let before = members.iter().map(|(id, _)| held(process, *id).filter(live));
         let before = before.collect::<Vec<_>>();
         process.receive(from, message, &mut self.findings, &mut self.in_flight);
         for ((id, instance), before) in members.iter().zip(before) {
-            let failed = held(process, *id).is_some_and(|(status, _)| status == Status::Failed);
-            if failed && before.is_some_and(|(_, held)| held == *instance) {
+            let dead = held(process, *id)
+                .is_some_and(|(status, _)| matches!(status, Status::Failed | Status::Closed));
+            if dead && before.is_some_and(|(_, held)| held == *instance) {
                 self.findings.false_deaths += 1;
             }
         }
@@ -257,6 +327,7 @@ impl World {
     pub(crate) fn accuse(&mut self, slot: usize, id: MemberId, status: Status) {
         if let Some(process) = &mut self.slots[slot].process {
             process.accuse(id, status, &mut self.findings);
+            self.narrate(|| format!("{slot} says {status} of {id}"));
         }
     }
 }

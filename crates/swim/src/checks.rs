@@ -191,7 +191,7 @@ impl Engine {
         let ping = Body::Ping { nonce, target: Some(target) };
         self.send(Outgoing::new(address, Some(subject), ping));
         if relays {
-            self.ask_relays(nonce, target, address, |_| (RELAYS, false));
+            self.ask_relays(nonce, target, address, RELAYS, false);
         }
     }
 

@@ -19,7 +19,7 @@ use headcount_state::{
     Attributes, AttributesError, AttributesVersion, Claim, Life, MemberId, Name, OwnAttributes,
     Record, Serving, Standing, Status, Table, Tags, Time, Update, Version,
 };
-use headcount_wire::{DecodeError, Heartbeat, Target, update_bytes};
+use headcount_wire::{DecodeError, Heartbeat, PROTOCOL, Target, update_bytes};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
@@ -36,7 +36,7 @@ use crate::outbox::Outbox;
 use crate::probe::Probe;
 use crate::relay::Relays;
 use crate::rival::RivalWatch;
-use crate::session::{SPOKEN, Sessions};
+use crate::session::Sessions;
 use crate::stats::Stats;
 use crate::suspicion::Suspicions;
 use crate::timers::{Timer, Timers};
@@ -161,7 +161,7 @@ impl Engine {
             serving: own.serving,
             zone: own.zone,
             tags: own.tags,
-            protocol: SPOKEN,
+            protocol: PROTOCOL,
         };
         attributes.check()?;
         check_size(&config, &attributes)?;
@@ -228,7 +228,7 @@ impl Engine {
         self.wake(now);
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
-                Timer::ProbeTimeout => self.probe_indirectly(now),
+                Timer::ProbeTimeout => self.probe_indirectly(),
                 Timer::Period => self.period_over(now),
                 Timer::Look => self.look_around(now),
                 Timer::Relay => self.relays_due(now),

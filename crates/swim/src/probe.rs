@@ -11,7 +11,7 @@
 
 use std::net::SocketAddr;
 
-use headcount_state::{MemberId, Record, Status, Time, Update};
+use headcount_state::{MemberId, Record, Standing, Status, Time, Update};
 use headcount_wire::{Body, Target};
 use rand::RngExt;
 
@@ -59,26 +59,25 @@ impl Engine {
     }
 
     /// The direct ping has had its time.
-    pub(crate) fn probe_indirectly(&mut self, _now: Time) {
+    pub(crate) fn probe_indirectly(&mut self) {
         let Some(probe) = self.probe else { return };
         self.stats.probes_indirect += 1;
-        let asked = self.ask_relays(probe.nonce, probe.target, probe.address, |config| {
-            (config.indirect_probes, config.detector == Detector::Lifeguard)
-        });
-        self.probe = Some(Probe { relays: asked, ..probe });
+        let count = self.config.indirect_probes;
+        let want_nack = self.config.detector == Detector::Lifeguard;
+        let relays = self.ask_relays(probe.nonce, probe.target, probe.address, count, want_nack);
+        self.probe = Some(Probe { relays, ..probe });
         self.call_probe(probe.nonce, probe.target, probe.address);
     }
 
-    /// Asks random relays to ping `target`; answers how many were asked. `how` says how many, and
-    /// whether they send nacks.
+    /// Asks up to `count` random relays to ping `target`; answers how many were asked.
     pub(crate) fn ask_relays(
         &mut self,
         nonce: u32,
         target: Target,
         address: SocketAddr,
-        how: impl FnOnce(&crate::Config) -> (usize, bool),
+        count: usize,
+        want_nack: bool,
     ) -> usize {
-        let (count, want_nack) = how(&self.config);
         let mut relays = Vec::with_capacity(count);
         self.peers.relays(&mut self.rng, target.id, count, &mut relays);
         for relay in &relays {
@@ -142,7 +141,7 @@ impl Engine {
     /// Whether this node probes and gossips at all: not while another process holds its name, it
     /// was evicted, or it is leaving.
     pub(crate) fn takes_part(&self) -> bool {
-        self.table.standing() == headcount_state::Standing::Member
+        self.table.standing() == Standing::Member
     }
 
     /// Where and who a member is.

@@ -12,10 +12,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
-use headcount_state::{MemberId, ProtocolRange, Time};
+use headcount_state::{MemberId, ProtocolRange, Time, Update};
 use headcount_wire::{
-    ChunkBuilder, DecodeError, Frame, Hello, PROTOCOL, Purpose, Refuse, RefuseCode, StreamFrame,
-    Target, decode_frame, encode_frame,
+    ChunkBuilder, DecodeError, Frame, Hello, Purpose, Refuse, RefuseCode, StreamFrame, Target,
+    decode_frame, encode_frame,
 };
 
 use crate::engine::Engine;
@@ -131,7 +131,8 @@ impl Engine {
     }
 
     /// Somebody opened a stream to this node. `None`: too many are open; drop the connection.
-    pub fn stream_accepted(&mut self, _now: Time, from: SocketAddr) -> Option<StreamId> {
+    pub fn stream_accepted(&mut self, now: Time, from: SocketAddr) -> Option<StreamId> {
+        self.wake(now);
         let id = self.sessions.insert(Session::new(Role::Serve, from));
         self.stats.streams_refused += u64::from(id.is_none());
         id
@@ -378,7 +379,7 @@ impl Engine {
         }
     }
 
-    fn absorb_on_stream(&mut self, now: Time, id: StreamId, update: &headcount_state::Update) {
+    fn absorb_on_stream(&mut self, now: Time, id: StreamId, update: &Update) {
         let quiet = self.sessions.open.get(&id).is_some_and(|session| session.quiet);
         let behind =
             if quiet { self.absorb_quietly(now, update) } else { self.absorb(now, update) };
@@ -423,7 +424,7 @@ impl Engine {
 fn pack_answers(
     chunk: &mut ChunkBuilder,
     answers: &mut BTreeSet<MemberId>,
-    answer: impl Fn(MemberId) -> Option<headcount_state::Update>,
+    answer: impl Fn(MemberId) -> Option<Update>,
 ) -> bool {
     while let Some(id) = answers.first().copied() {
         if answer(id).is_some_and(|update| !chunk.push(&update)) {
@@ -433,6 +434,3 @@ fn pack_answers(
     }
     false
 }
-
-/// The protocol versions that this build speaks.
-pub(crate) const SPOKEN: ProtocolRange = PROTOCOL;

@@ -9,7 +9,7 @@ use headcount_wire::{Body, Heartbeat};
 use rand::RngExt;
 
 use crate::dissemination::{DISSEMINATION_MAX, Lane};
-use crate::engine::Engine;
+use crate::engine::{Engine, Seed};
 use crate::event::Event;
 use crate::outbox::Outgoing;
 use crate::timers::Timer;
@@ -167,7 +167,7 @@ impl Engine {
         let peers = &self.peers;
         let own = self.table.own_id();
         let known = |id: MemberId| id == own || peers.contains(id);
-        let missing = |seed: &crate::engine::Seed| !seed.member.is_some_and(known);
+        let missing = |seed: &Seed| !seed.member.is_some_and(known);
         let count = self.seeds.iter().filter(|seed| missing(seed)).count();
         let pick = self.seeds.iter().filter(|seed| missing(seed)).nth(point % count.max(1));
         let Some(address) = pick.map(|seed| seed.address) else { return };

@@ -252,8 +252,10 @@ impl Engine {
         let mut chunk = ChunkBuilder::new(self.config.cluster, CHUNK_BYTES, &heartbeat);
         let Some(session) = self.sessions.open.get_mut(&id) else { return StreamStep::Close };
         // A server answers first, so that its caller hears of refused claims in any case.
+        let before = session.answers.len();
         let waiting =
             pack_answers(&mut chunk, &mut session.answers, |id| self.table.answer(id, now));
+        self.stats.answers_sent += (before - session.answers.len()) as u64;
         let mut sent = if waiting { Sent::UpTo(cursor) } else { Sent::All };
         if !waiting {
             let mut reached = cursor;
@@ -273,9 +275,10 @@ impl Engine {
         let heartbeat = self.heartbeat(now);
         let mut chunk = ChunkBuilder::new(self.config.cluster, CHUNK_BYTES, &heartbeat);
         let Some(session) = self.sessions.open.get_mut(&id) else { return StreamStep::Close };
-        self.stats.answers_sent += session.answers.len() as u64;
+        let before = session.answers.len();
         let waiting =
             pack_answers(&mut chunk, &mut session.answers, |id| self.table.answer(id, now));
+        self.stats.answers_sent += (before - session.answers.len()) as u64;
         StreamStep::Send(chunk.finish(!waiting))
     }
 

@@ -15,7 +15,7 @@ pub fn in_namespace(test: &str, body: impl FnOnce(&Namespace)) {
     }
     let name = format!("headcount-{}-{test}", std::process::id());
     if let Err(reason) = create(&name) {
-        println!("skipped: {test} needs root, ip (iproute2) and nft (nftables): {reason}");
+        eprintln!("skipped: {test} needs root, ip (iproute2) and nft (nftables): {reason}");
         return;
     }
     let status = Command::new("ip")

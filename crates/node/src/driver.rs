@@ -25,6 +25,9 @@ use crate::streams::{StreamInput, Streams};
 /// So many datagrams are taken before anything else has a turn.
 const DATAGRAMS_PER_TURN: usize = 64;
 
+/// So many such turns may come before a tick that is due.
+const TURNS_BEFORE_TICK: usize = 64;
+
 /// What the handle asks of the driver.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -95,13 +98,21 @@ impl Driver {
                 () = timer.as_mut() => Wake::Timer,
             };
             match wake {
-                Wake::Datagrams => self.take_datagrams(&mut buffer),
+                Wake::Datagrams => _ = self.take_datagrams(&mut buffer),
                 Wake::Connection(accepted) => self.take_connection(accepted),
                 Wake::Stream(input) => self.take_stream_input(input),
                 Wake::Seeds(found) => self.take_seeds(found),
                 Wake::Command(None | Some(Command::Shutdown)) => break,
                 Wake::Command(Some(command)) => self.obey(command),
                 Wake::Timer => {}
+            }
+            if self.tick_is_due() {
+                // After a pause the answers to old probes wait in the socket: hear them first.
+                for _ in 0..TURNS_BEFORE_TICK {
+                    if self.take_datagrams(&mut buffer) < DATAGRAMS_PER_TURN {
+                        break;
+                    }
+                }
             }
             self.turn();
         }
@@ -114,12 +125,18 @@ impl Driver {
         wanted.into_iter().flatten().min().unwrap_or(self.next_report)
     }
 
-    fn take_datagrams(&mut self, buffer: &mut [u8]) {
-        for _ in 0..DATAGRAMS_PER_TURN {
-            let Some((length, from)) = self.sockets.receive(buffer) else { return };
+    fn tick_is_due(&self) -> bool {
+        self.engine.poll_timeout().is_some_and(|due| due <= self.clock.now())
+    }
+
+    /// Takes what waits in the socket, up to a bound; answers how much it was.
+    fn take_datagrams(&mut self, buffer: &mut [u8]) -> usize {
+        for taken in 0..DATAGRAMS_PER_TURN {
+            let Some((length, from)) = self.sockets.receive(buffer) else { return taken };
             self.engine.receive(self.clock.now(), from, &buffer[..length]);
             self.transmit();
         }
+        DATAGRAMS_PER_TURN
     }
 
     fn take_connection(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {

@@ -52,6 +52,8 @@ pub enum Kind {
     Departed,
     /// A bounded part is nearly full.
     NearlyFull,
+    /// Something that this build of the simulator has no word for.
+    Other,
 }
 
 /// One event at one node.
@@ -111,6 +113,7 @@ impl Sighting {
             Event::Seed { result: Err(_), .. } => about(Kind::SeedFailed, None),
             Event::Departed { .. } => about(Kind::Departed, None),
             Event::NearlyFull { .. } => about(Kind::NearlyFull, None),
+            _ => about(Kind::Other, None),
         }
     }
 

@@ -14,7 +14,6 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
 use crate::dialling::{Dialling, SeedAnswer};
-use crate::events::describe;
 use crate::publisher::Publisher;
 use crate::seeds::{Found, Seeds};
 use crate::shared::Report;
@@ -307,7 +306,7 @@ fn too_many() -> StreamEnd {
 }
 
 fn log(event: &Event) {
-    let (kind, member) = describe(event);
+    let (kind, member) = (event.name(), event.member());
     match (event, member) {
         (_, Some(member)) => tracing::info!(
             event = kind,

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use headcount_swim::{Event, Member};
+use headcount_swim::Event;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
@@ -80,32 +80,6 @@ impl Events {
     }
 }
 
-/// The event's name in logs, and whom it is about.
-pub(crate) fn describe(event: &Event) -> (&'static str, Option<&Member>) {
-    match event {
-        Event::Joined(member) => ("joined", Some(member)),
-        Event::Updated(member) => ("updated", Some(member)),
-        Event::Suspected(member) => ("suspected", Some(member)),
-        Event::Refuted(member) => ("refuted", Some(member)),
-        Event::Failed(member) => ("failed", Some(member)),
-        Event::Recovered(member) => ("recovered", Some(member)),
-        Event::Restarted(member) => ("restarted", Some(member)),
-        Event::Left(member) => ("left", Some(member)),
-        Event::Forgotten(_) => ("forgotten", None),
-        Event::Isolated => ("isolated", None),
-        Event::Reconnected => ("reconnected", None),
-        Event::Healed { .. } => ("healed", None),
-        Event::Agreed { .. } => ("agreed", None),
-        Event::Diverged { .. } => ("diverged", None),
-        Event::Displaced { .. } => ("displaced", None),
-        Event::Returned => ("returned", None),
-        Event::Evicted => ("evicted", None),
-        Event::Seed { .. } => ("seed", None),
-        Event::Departed { .. } => ("departed", None),
-        Event::NearlyFull { .. } => ("nearly_full", None),
-    }
-}
-
 impl fmt::Display for NodeEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let event = match self {
@@ -122,7 +96,7 @@ impl fmt::Display for NodeEvent {
             }
             NodeEvent::Event(event) => event,
         };
-        let (kind, member) = describe(event);
+        let (kind, member) = (event.name(), event.member());
         match (event, member) {
             (_, Some(member)) => write!(f, "{kind}: {member}"),
             (Event::Forgotten(id), _) => write!(f, "{kind}: {id}"),

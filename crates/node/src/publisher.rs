@@ -9,7 +9,6 @@ use headcount_swim::{Engine, Event};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
-use crate::events::describe;
 use crate::members::Members;
 use crate::shared::{Report, Shared};
 
@@ -70,7 +69,7 @@ impl Publisher {
 
     /// Takes in what happened; readers of the directory see it at once.
     pub(crate) fn event(&mut self, event: Event) {
-        if let Some(member) = describe(&event).1 {
+        if let Some(member) = event.member() {
             self.shared.directory.insert(member.id(), member.clone());
             self.dirty = true;
         }

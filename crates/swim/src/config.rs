@@ -127,9 +127,9 @@ impl Config {
             period,
             probe_timeout: period / 2,
             gossip_interval: period / 5,
-            exchange_interval: period * 4,
-            reconnect_interval: period * 3,
-            check_age: period * 5,
+            exchange_interval: period.saturating_mul(4),
+            reconnect_interval: period.saturating_mul(3),
+            check_age: period.saturating_mul(5),
             ..self
         }
     }
@@ -190,6 +190,12 @@ mod tests {
         for ms in [10, 200, 1_000, 60_000] {
             assert_eq!(config().with_period(Duration::from_millis(ms)).check(), Ok(()));
         }
+    }
+
+    #[test]
+    fn no_period_is_too_large_to_be_refused() {
+        let error = config().with_period(Duration::MAX).check().expect_err("too long");
+        assert_eq!(error.field, "period");
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub struct Identity {
 
 /// Why an engine cannot start. The caller's mistake; nothing was started.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A setting is out of range.
     #[error(transparent)]

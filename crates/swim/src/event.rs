@@ -9,6 +9,7 @@ use crate::member::Member;
 
 /// Something that people who watch the cluster want to know, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
     /// A stranger is a member now.
     Joined(Member),
@@ -85,8 +86,52 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// What happened, in lower case with underscores, as shown in logs and metrics. Stable.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Joined(_) => "joined",
+            Event::Updated(_) => "updated",
+            Event::Suspected(_) => "suspected",
+            Event::Refuted(_) => "refuted",
+            Event::Failed(_) => "failed",
+            Event::Recovered(_) => "recovered",
+            Event::Restarted(_) => "restarted",
+            Event::Left(_) => "left",
+            Event::Forgotten(_) => "forgotten",
+            Event::Isolated => "isolated",
+            Event::Reconnected => "reconnected",
+            Event::Healed { .. } => "healed",
+            Event::Agreed { .. } => "agreed",
+            Event::Diverged { .. } => "diverged",
+            Event::Displaced { .. } => "displaced",
+            Event::Returned => "returned",
+            Event::Evicted => "evicted",
+            Event::Seed { .. } => "seed",
+            Event::Departed { .. } => "departed",
+            Event::NearlyFull { .. } => "nearly_full",
+        }
+    }
+
+    /// The member it is about, as it is shown now.
+    pub fn member(&self) -> Option<&Member> {
+        match self {
+            Event::Joined(member)
+            | Event::Updated(member)
+            | Event::Suspected(member)
+            | Event::Refuted(member)
+            | Event::Failed(member)
+            | Event::Recovered(member)
+            | Event::Restarted(member)
+            | Event::Left(member) => Some(member),
+            _ => None,
+        }
+    }
+}
+
 /// Why a seed did not let this node in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SeedError {
     /// Nothing listens there.
     #[error("nothing listens there; check the address, or start the seed")]

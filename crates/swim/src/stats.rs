@@ -2,6 +2,7 @@
 
 /// Running totals of one engine. All counts start at zero and only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Datagrams handed to the driver.
     pub datagrams_sent: u64,

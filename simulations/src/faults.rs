@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::network::{Rule, Sides};
-use crate::scenario::{Direction, Fault, nodes_of};
+use crate::network::{Bursts, Effect, Reach, Rule, Sides};
+use crate::scenario::{Direction, Fault, Protocol, nodes_of};
 use crate::simulation::Simulation;
 
 /// Who may be picked at random.
@@ -58,27 +58,43 @@ impl Simulation {
                 let (from, to) = (nodes(from), nodes(to));
                 let chosen: Vec<usize> =
                     [&from, &to].into_iter().flatten().flatten().copied().collect();
-                self.impair(number, &chosen, vec![Rule::Cut { from, to }])
+                let reach = match (from, to) {
+                    (Some(from), Some(to)) => Reach::Between(from, to),
+                    (Some(from), None) => Reach::OutOf(from),
+                    (None, Some(to)) => Reach::Into(to),
+                    (None, None) => Reach::All,
+                };
+                self.impair(number, &chosen, vec![Rule { reach, effect: Effect::Cut }])
             }
             Fault::Loss { rate, nodes, random, direction, .. } => {
-                let everybody = nodes.is_empty() && *random == 0;
-                let chosen = self.choose(nodes, *random, From::Running);
-                let rule = |from: bool| Rule::Loss {
-                    rate: *rate,
-                    from: (from && !everybody).then(|| chosen.clone()),
-                    to: (!from && !everybody).then(|| chosen.clone()),
+                self.afflict(number, nodes, *random, *direction, &Effect::Loss(*rate))
+            }
+            Fault::Gilbert {
+                enter, leave, loss_good, loss_bad, nodes, random, direction, ..
+            } => {
+                let bursts = Effect::Bursts(Bursts::new(*enter, *leave, *loss_good, *loss_bad));
+                self.afflict(number, nodes, *random, *direction, &bursts)
+            }
+            Fault::Duplicate { rate, nodes, random, direction, .. } => {
+                self.afflict(number, nodes, *random, *direction, &Effect::Duplicate(*rate))
+            }
+            Fault::Corrupt { rate, nodes, random, direction, .. } => {
+                self.afflict(number, nodes, *random, *direction, &Effect::Corrupt(*rate))
+            }
+            Fault::Mtu { bytes, nodes, random, direction, .. } => {
+                self.afflict(number, nodes, *random, *direction, &Effect::Mtu(*bytes))
+            }
+            Fault::Block { protocol, nodes, random, direction, .. } => {
+                let effect = match protocol {
+                    Protocol::Udp => Effect::BlockDatagrams,
+                    Protocol::Tcp => Effect::BlockStreams,
                 };
-                let rules = match direction {
-                    _ if everybody => vec![rule(true)],
-                    Direction::In => vec![rule(false)],
-                    Direction::Out => vec![rule(true)],
-                    Direction::Both => vec![rule(true), rule(false)],
-                };
-                self.impair(number, &chosen, rules) || everybody
+                self.afflict(number, nodes, *random, *direction, &effect)
             }
             Fault::Delay { nodes, random, by, .. } => {
                 let chosen = self.choose(nodes, *random, From::Running);
-                self.impair(number, &chosen, vec![Rule::Delay { nodes: chosen.clone(), by: *by }])
+                let reach = Reach::Around(chosen.clone());
+                self.impair(number, &chosen, vec![Rule { reach, effect: Effect::Delay(*by) }])
             }
             Fault::Freeze { nodes, random, .. } => {
                 let chosen = self.choose(nodes, *random, From::Running);
@@ -109,6 +125,30 @@ impl Simulation {
             }
             None => {}
         }
+    }
+
+    /// Something happens to what the chosen nodes send or receive; nobody named and none at random
+    /// stand for everybody.
+    fn afflict(
+        &mut self,
+        fault: usize,
+        nodes: &[String],
+        random: usize,
+        direction: Direction,
+        effect: &Effect,
+    ) -> bool {
+        let chosen = self.choose(nodes, random, From::Running);
+        let everybody = nodes.is_empty() && random == 0;
+        let (into, out_of) = (Reach::Into(chosen.clone()), Reach::OutOf(chosen.clone()));
+        let reaches = match direction {
+            _ if everybody => vec![Reach::All],
+            Direction::In => vec![into],
+            Direction::Out => vec![out_of],
+            Direction::Both => vec![into, out_of],
+        };
+        let rule = |reach| Rule { reach, effect: effect.clone() };
+        let rules = reaches.into_iter().map(rule).collect();
+        self.impair(fault, &chosen, rules) || everybody
     }
 
     /// Rules of the network that single these nodes out, until the fault ends.

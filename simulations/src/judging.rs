@@ -28,6 +28,7 @@ impl Simulation {
             check.detail.push_str(&self.scenario.replay(self.seed));
         }
         metrics.insert("datagrams_delivered".to_owned(), self.delivered as f64);
+        metrics.insert("datagrams_duplicated".to_owned(), self.duplicated as f64);
         for (reason, count) in &self.drops {
             metrics.insert(format!("datagrams_dropped_{}", reason.as_str()), *count as f64);
         }

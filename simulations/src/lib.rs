@@ -45,11 +45,11 @@ mod streams;
 mod trace;
 mod truth;
 
-pub use network::{DropReason, Latency, Verdict};
+pub use network::{Delivery, DropReason, Latency, Verdict};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
-    Class, Direction, EngineSettings, EventRule, Expect, Fault, NetworkSettings, Scenario,
-    ScenarioError, Start, Targets,
+    Class, Direction, EngineSettings, EventRule, Expect, Fault, NetworkSettings, Protocol,
+    Scenario, ScenarioError, Start, Targets,
 };
 pub use sighting::{Kind, Sighting};
 pub use simulation::Simulation;

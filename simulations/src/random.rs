@@ -13,6 +13,11 @@ pub(crate) fn derive(seed: u64, label: &str, index: u64) -> u64 {
     xxh3_64_with_seed(&text, seed)
 }
 
+/// The bits as a number in [0, 1).
+pub(crate) fn fraction(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1u64 << 53) as f64
+}
+
 /// A generator whose helpers take a fixed number of draws and use only the four basic operations,
 /// so that its values are the same on every machine and in every build.
 #[derive(Clone, Debug)]
@@ -30,7 +35,7 @@ impl Random {
 
     /// Uniform in [0, 1); one draw.
     pub(crate) fn unit(&mut self) -> f64 {
-        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+        fraction(self.bits())
     }
 
     /// Uniform below `bound`, 0 for a bound of 0; one draw.

@@ -10,8 +10,9 @@ use headcount_swim::{Config, Engine, Event, Transmit};
 
 use crate::checkers::Checkers;
 use crate::checkers::bounded::Sent;
+use crate::checkers::corruption::Holding;
 use crate::judging::Counters;
-use crate::network::{DropReason, Network, Sides, Verdict};
+use crate::network::{Delivery, DropReason, Network, Sides, Verdict, flip};
 use crate::node::{Node, Running, address};
 use crate::queue::Queue;
 use crate::random::Random;
@@ -39,7 +40,7 @@ pub(crate) enum Action {
     /// A timer of a node's engine is due.
     Wake(usize),
     /// A datagram arrives.
-    Datagram { from: SocketAddr, sender: usize, to: SocketAddr, bytes: Bytes },
+    Datagram(Arriving),
     /// Something happens on a stream, at this node.
     Stream(usize, StreamAction),
     /// Fault number so and so of the scenario strikes.
@@ -50,6 +51,17 @@ pub(crate) enum Action {
     LeaveDeadline { node: usize, process: usize },
     /// The views are compared.
     Sample,
+}
+
+/// A datagram on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Arriving {
+    from: SocketAddr,
+    sender: usize,
+    to: SocketAddr,
+    bytes: Bytes,
+    /// A bit of it was flipped.
+    corrupt: bool,
 }
 
 /// A cluster in virtual time: real engines that exchange real bytes over a simulated network.
@@ -83,6 +95,7 @@ pub struct Simulation {
     pub(crate) checkers: Checkers,
     journal: Journal,
     pub(crate) delivered: u64,
+    pub(crate) duplicated: u64,
     pub(crate) drops: BTreeMap<DropReason, u64>,
     /// Counters of processes that are gone.
     pub(crate) gone: Counters,
@@ -118,6 +131,7 @@ impl Simulation {
             truth: Truth::default(),
             journal: Journal::new(JOURNAL_LIMIT),
             delivered: 0,
+            duplicated: 0,
             drops: BTreeMap::new(),
             gone: Counters::default(),
         };
@@ -213,7 +227,7 @@ impl Simulation {
     fn perform(&mut self, action: Action) {
         let concerned = match &action {
             Action::Wake(node) | Action::Stream(node, _) => Some(*node),
-            Action::Datagram { to, .. } => self.owners.get(to).copied(),
+            Action::Datagram(arriving) => self.owners.get(&arriving.to).copied(),
             _ => None,
         };
         if let Some(held) = concerned.and_then(|node| self.nodes[node].held.as_mut()) {
@@ -223,9 +237,7 @@ impl Simulation {
         match action {
             Action::Start(node) => self.start(node),
             Action::Wake(node) => self.wake(node),
-            Action::Datagram { from, sender, to, bytes } => {
-                self.deliver(from, sender, to, &bytes);
-            }
+            Action::Datagram(arriving) => self.deliver(&arriving),
             Action::Stream(node, action) => self.stream(node, action),
             Action::Fault(number) => self.strike(number),
             Action::FaultEnd(number) => self.end_fault(number),
@@ -252,16 +264,26 @@ impl Simulation {
         self.settle(node);
     }
 
-    fn deliver(&mut self, from: SocketAddr, sender: usize, to: SocketAddr, bytes: &[u8]) {
-        let Some(node) = self.owners.get(&to).copied() else { return };
-        let listening = self.nodes[node].address == to;
+    fn deliver(&mut self, arriving: &Arriving) {
+        let Arriving { from, sender, to, bytes, corrupt } = arriving;
+        let Some(node) = self.owners.get(to).copied() else { return };
+        let listening = self.nodes[node].address == *to;
         let Some(running) = self.nodes[node].running.as_mut().filter(|_| listening) else {
             *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
             return;
         };
         self.delivered += 1;
-        self.trace.add(b'd', self.now, sender as u64, node as u64, bytes);
-        running.engine.receive(self.now, from, bytes);
+        self.trace.add(b'd', self.now, *sender as u64, node as u64, bytes);
+        if *corrupt {
+            // What is due anyhow comes first, so that all that changes is the datagram's doing.
+            running.engine.tick(self.now);
+            let before = Holding::of(&running.engine);
+            running.engine.receive(self.now, *from, bytes);
+            let after = Holding::of(&running.engine);
+            self.checkers.corruption.received(self.now, node, before, after);
+        } else {
+            running.engine.receive(self.now, *from, bytes);
+        }
         self.settle(node);
     }
 
@@ -311,12 +333,24 @@ impl Simulation {
             None => Verdict::Drop(DropReason::NobodyThere),
         };
         let from = self.nodes[node].address;
-        let datagram = Action::Datagram { from, sender: node, to, bytes };
-        match reachable.and(self.network.judge(node, owner.unwrap_or(usize::MAX))) {
-            Verdict::Pass => self.queue.push(self.now, datagram),
-            Verdict::DeliverAfter(delay) => self.queue.push(self.now + delay, datagram),
-            Verdict::Drop(reason) => *self.drops.entry(reason).or_default() += 1,
+        let verdict = self.network.judge(node, owner.unwrap_or(usize::MAX), bytes.len());
+        let delivery = match reachable.and(verdict) {
+            Verdict::Pass => Delivery::default(),
+            Verdict::Deliver(delivery) => delivery,
+            Verdict::Drop(reason) => {
+                *self.drops.entry(reason).or_default() += 1;
+                return;
+            }
+        };
+        let corrupt = delivery.flipped.is_some();
+        let bytes = delivery.flipped.map_or(bytes.clone(), |bit| flip(&bytes, bit).into());
+        let arriving = Arriving { from, sender: node, to, bytes, corrupt };
+        let first = self.now + delivery.after;
+        if let Some(later) = delivery.again_after {
+            self.duplicated += 1;
+            self.queue.push(first + later, Action::Datagram(arriving.clone()));
         }
+        self.queue.push(first, Action::Datagram(arriving));
     }
 
     /// A host at an address never used before; nothing runs on it yet.

@@ -307,7 +307,8 @@ impl Simulation {
             return;
         }
         while let Some(segment) = end.outbox.pop_front() {
-            let delay = match self.network.judge_segment(from, to, FIRST_RETRY) {
+            let opening = matches!(segment, Segment::Open);
+            let delay = match self.network.judge_segment(from, to, opening, FIRST_RETRY) {
                 Verdict::Drop(_) => {
                     end.outbox.push_front(segment);
                     end.retry_armed = true;
@@ -317,7 +318,7 @@ impl Simulation {
                     self.queue.push(at, Action::Stream(from, retry));
                     return;
                 }
-                Verdict::DeliverAfter(delay) => delay,
+                Verdict::Deliver(delivery) => delivery.after,
                 Verdict::Pass => Duration::ZERO,
             };
             end.retry_after = FIRST_RETRY;

@@ -1,16 +1,20 @@
 //! A `headcount agent` process.
 
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
 use crate::program::{members, program};
 
-/// A running agent on loopback. Killed, without a word to its peers, when dropped.
+/// A running agent on loopback. Killed, without a word to its peers, when dropped; its log is shown
+/// then if the test fails.
 #[derive(Debug)]
 pub struct Agent {
     child: Child,
+    name: String,
+    log: File,
     /// Its address for gossip.
     pub gossip: String,
     /// Its address for HTTP.
@@ -26,8 +30,9 @@ impl Agent {
         for seed in seeds {
             command.args(["--seed", seed]);
         }
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program runs");
+        let log = tempfile::tempfile().expect("a file for the log");
+        command.stdout(Stdio::piped()).stderr(log.try_clone().expect("the log's file"));
+        let mut child = command.spawn().expect("the program runs");
         let stdout = child.stdout.take().expect("piped");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("the agent says where it listens");
@@ -36,7 +41,8 @@ impl Agent {
             let value = words.find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
             value.unwrap_or_else(|| panic!("no {key} in {line:?}")).to_owned()
         };
-        Agent { gossip: field("gossip"), http: field("http"), child }
+        let (gossip, http) = (field("gossip"), field("http"));
+        Agent { child, name: name.to_owned(), log, gossip, http }
     }
 
     /// Ends the process without a chance to say goodbye.
@@ -60,10 +66,20 @@ impl Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+
+    fn show_log(&mut self) {
+        let mut text = String::new();
+        if self.log.rewind().and_then(|()| self.log.read_to_string(&mut text)).is_ok() {
+            eprintln!("log of {}:\n{text}", self.name);
+        }
+    }
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
         self.end();
+        if std::thread::panicking() {
+            self.show_log();
+        }
     }
 }

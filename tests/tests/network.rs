@@ -51,8 +51,8 @@ fn drain(events: &mut Events) -> Vec<Event> {
     while let Some(item) = events.try_next() {
         match item {
             NodeEvent::Event(event) => seen.push(event),
-            NodeEvent::Snapshot(_) => {}
             NodeEvent::Gap { missed, .. } => panic!("{missed} events were missed"),
+            _ => {}
         }
     }
     seen

@@ -69,5 +69,8 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
         .enable_all()
         .build()
         .map_err(|error| Failure::input("the runtime does not start", error))?;
-    runtime.block_on(work)
+    let result = runtime.block_on(work);
+    // A name that is being looked up must not keep the process.
+    runtime.shutdown_background();
+    result
 }

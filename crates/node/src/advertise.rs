@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::lookup_host;
-use tokio::time::timeout;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::NodeError;
 use crate::seeds::resolve;
@@ -13,7 +14,10 @@ use crate::sockets::source_for;
 /// A start waits no longer than this for names to resolve.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The address set, or one derived from the address bound and the way to the first seed. A fresh
+/// The way to so many seeds is looked at.
+const SEEDS_MAX: usize = 32;
+
+/// The address set, or one derived from the address bound and the way to the seeds. A fresh
 /// host always gets one; the log says which and why.
 ///
 /// # Errors
@@ -69,24 +73,22 @@ async fn given(text: &str, bound: SocketAddr) -> Result<SocketAddr, NodeError> {
 }
 
 async fn derived(bound: SocketAddr, seeds: &[String]) -> (SocketAddr, String) {
-    let usable = |ip: IpAddr| !ip.is_unspecified() && (bound.is_ipv6() || ip.is_ipv4());
-    if let Some(seed) = seeds.first()
-        && let Ok(Ok(found)) = timeout(LOOKUP_TIMEOUT, resolve(seed)).await
-    {
-        for to in found {
-            if let Ok(source) = source_for(to).await
-                && usable(source.ip())
-            {
-                let address = SocketAddr::new(source.ip(), bound.port());
-                return (address, format!("the way to the seed {seed} begins there"));
-            }
+    let mut local = None;
+    for (seed, source) in sources(bound, seeds).await {
+        let found = (SocketAddr::new(source, bound.port()), seed);
+        if !source.is_loopback() {
+            return (found.0, format!("the way to the seed {} begins there", found.1));
         }
+        local.get_or_insert(found);
+    }
+    if let Some((address, seed)) = local
+        && seeds.iter().all(|seed| is_local(seed))
+    {
+        return (address, format!("all seeds are on this host, as {seed}"));
     }
     for elsewhere in elsewhere(bound) {
-        if let Ok(source) = source_for(elsewhere).await
-            && usable(source.ip())
-        {
-            let address = SocketAddr::new(source.ip(), bound.port());
+        if let Some(source) = usable_source(bound, elsewhere).await {
+            let address = SocketAddr::new(source, bound.port());
             return (address, "the way to other networks begins there".to_owned());
         }
     }
@@ -96,6 +98,44 @@ async fn derived(bound: SocketAddr, seeds: &[String]) -> (SocketAddr, String) {
     };
     let reason = "there is no way to any other host; set `advertise` if there is one";
     (SocketAddr::new(loopback, bound.port()), reason.to_owned())
+}
+
+/// From where each seed is reached, in the order of the seeds; those that are not reached, or not
+/// found in time, are left out. All are looked up at once.
+async fn sources(bound: SocketAddr, seeds: &[String]) -> Vec<(&str, IpAddr)> {
+    let mut lookups = JoinSet::new();
+    for (index, seed) in seeds.iter().take(SEEDS_MAX).cloned().enumerate() {
+        lookups.spawn(async move {
+            let mut sources = Vec::new();
+            for to in resolve(&seed).await.unwrap_or_default() {
+                sources.extend(usable_source(bound, to).await);
+            }
+            let best = sources.iter().find(|source| !source.is_loopback()).or(sources.first());
+            (index, best.copied())
+        });
+    }
+    let until = Instant::now() + LOOKUP_TIMEOUT;
+    let mut found = Vec::new();
+    while let Ok(Some(done)) = timeout_at(until, lookups.join_next()).await {
+        if let Ok((index, Some(source))) = done {
+            found.push((index, source));
+        }
+    }
+    found.sort_unstable();
+    found.into_iter().map(|(index, source)| (seeds[index].as_str(), source)).collect()
+}
+
+/// The way to `to` begins here, and a socket bound to all addresses of `bound`'s family is there.
+async fn usable_source(bound: SocketAddr, to: SocketAddr) -> Option<IpAddr> {
+    let source = source_for(to).await.ok()?.ip();
+    (!source.is_unspecified() && (bound.is_ipv6() || source.is_ipv4())).then_some(source)
+}
+
+/// Whether a seed says by itself that it is on this host.
+fn is_local(seed: &str) -> bool {
+    let literal =
+        seed.parse::<SocketAddr>().is_ok_and(|seed| seed.ip().to_canonical().is_loopback());
+    literal || seed.rsplit_once(':').is_some_and(|(host, _)| host.eq_ignore_ascii_case("localhost"))
 }
 
 /// Addresses kept for documentation (RFC 5737, RFC 3849): they lie behind the default route, and
@@ -133,9 +173,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_way_to_the_first_seed_decides() {
-        let address = chosen(None, "0.0.0.0:77", &["127.0.0.1:5"]).await;
-        assert_eq!(address, at("127.0.0.1:77"));
+    async fn seeds_on_this_host_alone_make_it_loopback() {
+        for seeds in [["127.0.0.1:5", "127.0.0.1:6"], ["localhost:5", "127.0.0.1:6"]] {
+            assert_eq!(chosen(None, "0.0.0.0:77", &seeds).await, at("127.0.0.1:77"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_seed_on_this_host_does_not_hide_one_elsewhere() {
+        // Where a fresh host without seeds is found: on a host with no network, loopback.
+        let elsewhere = chosen(None, "0.0.0.0:77", &[]).await;
+        for seed in ["192.0.2.7:5", "no-such-host.invalid:5"] {
+            let address = chosen(None, "0.0.0.0:77", &["127.0.0.1:5", seed]).await;
+            assert_eq!(address, elsewhere, "{seed}");
+        }
+    }
+
+    #[test]
+    fn a_seed_is_local_when_it_says_so() {
+        for local in ["127.0.0.1:5", "127.9.9.9:5", "[::1]:5", "localhost:5", "LocalHost:5"] {
+            assert!(is_local(local), "{local}");
+        }
+        for other in ["10.0.0.1:5", "[fe80::1]:5", "orders-1:5", "localhost.example.com:5"] {
+            assert!(!is_local(other), "{other}");
+        }
     }
 
     #[tokio::test]

@@ -78,8 +78,8 @@ impl Builder {
 
     /// Where others reach this node: `ip`, `ip:port`, `host` or `host:port`, the port being the
     /// bound one unless given. Default: the address bound; if that is "all addresses", the one from
-    /// which the first seed, or else other networks, are reached, or else loopback. The log says
-    /// which and why.
+    /// which the first seed on another host, or else other networks, are reached, or else
+    /// loopback; loopback too when all seeds are loopback addresses. The log says which and why.
     pub fn advertise(mut self, address: impl ToString) -> Builder {
         self.advertise = Some(address.to_string());
         self
@@ -89,7 +89,9 @@ impl Builder {
     /// again for ever, names resolved anew each time; that never removes a member. The node is
     /// ready when one has let it in, or when another member is known. Seeds that are this node's
     /// own address are skipped, so one list will do for all nodes; a node whose seeds are its own
-    /// address and nothing else begins the cluster. Default: none; the node begins a cluster of
+    /// address, written as IPs, and nothing else begins the cluster. A host name that resolves to
+    /// this node only begins none, for it may resolve to others soon: the node waits for those, or
+    /// for another member to come, and the log warns. Default: none; the node begins a cluster of
     /// one, which others may join.
     pub fn seeds<S: ToString>(mut self, seeds: impl IntoIterator<Item = S>) -> Builder {
         self.seeds.extend(seeds.into_iter().map(|seed| seed.to_string()));
@@ -135,8 +137,8 @@ impl Builder {
         self
     }
 
-    /// The protocol period, and every interval that is a multiple of it: 10 ms to 1 h, default
-    /// 1 s. The same on all members.
+    /// The protocol period, and every interval that is a multiple of it: 10 ms to 60 s,
+    /// default 1 s. The same on all members.
     pub fn period(mut self, period: Duration) -> Builder {
         self.config = self.config.with_period(period);
         self
@@ -180,7 +182,10 @@ impl Builder {
         self.check()?;
         let sockets = Sockets::bind(self.bind_address().await?).await?;
         let bound = sockets.local();
-        let address = advertise::choose(self.advertise.as_deref(), bound, &self.seeds).await?;
+        let span = tracing::info_span!("headcount", cluster = %self.cluster, node = %name);
+        let address = advertise::choose(self.advertise.as_deref(), bound, &self.seeds)
+            .instrument(span.clone())
+            .await?;
 
         let clock = Clock::start();
         let instance = Instance::from_u64(random()?)
@@ -196,9 +201,14 @@ impl Builder {
         let mut engine = Engine::new(self.config, identity, random()?, clock.now())?;
         engine.set_load(self.load);
 
-        let begins_cluster = self.seeds.iter().all(|seed| seed.parse() == Ok(address));
         let (period, every) = (engine.config().period, engine.config().reconnect_interval);
         let limits = StreamLimits::for_period(period);
+        let mut dialling = Dialling::new(bound, address, limits.dial + limits.total);
+        let is_self = |seed: &String| seed.parse().is_ok_and(|seed| dialling.is_self(seed));
+        let begins_cluster = self.seeds.iter().all(is_self);
+        if begins_cluster {
+            dialling.begin_cluster();
+        }
         let (commands, obeyed) = mpsc::channel(COMMANDS);
         let (sender, _) = broadcast::channel(self.event_buffer);
         let (readiness, ready) = watch::channel(begins_cluster);
@@ -206,11 +216,12 @@ impl Builder {
             (Members::of(&engine, engine.agreement(clock.now())), report(&engine, &sockets));
         let shared = Arc::new(Shared::new(first, &sender, ready, clock, period));
 
-        let span = tracing::info_span!("headcount", cluster = %self.cluster, node = %name);
         let seeds = span.in_scope(|| {
             tracing::info!(%address, %bound, seeds = self.seeds.len(), "started");
             if begins_cluster {
-                tracing::info!("no seeds: this node is a cluster of one until others join it");
+                tracing::info!(
+                    "no other seeds: this node is a cluster of one until others join it"
+                );
             }
             Seeds::watch(self.seeds, every)
         });
@@ -221,7 +232,7 @@ impl Builder {
             commands: obeyed,
             engine,
             clock,
-            dialling: Dialling::new(bound, address, limits.dial + limits.total, begins_cluster),
+            dialling,
             goodbye: Goodbye::default(),
             next_report: Instant::now() + report_interval(period),
             publisher: Publisher::new(Arc::clone(&shared), sender, readiness),

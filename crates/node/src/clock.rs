@@ -22,11 +22,9 @@ impl Clock {
         Time::ZERO + instant.saturating_duration_since(self.origin)
     }
 
-    /// When `time` is, but no later than a day from now.
+    /// When `time` is: the same instant whenever this is asked.
     pub(crate) fn instant(&self, time: Time) -> Instant {
-        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        let now = Instant::now();
-        now + time.since(self.at(now)).min(DAY)
+        self.origin + Duration::from_micros(time.as_micros())
     }
 }
 
@@ -34,4 +32,20 @@ impl Clock {
 pub(crate) fn unix_millis() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_is_the_same_instant_whenever_one_asks() {
+        let clock = Clock::start();
+        for time in [Time::ZERO, Time::from_micros(1_500), Time::MAX] {
+            let before = clock.instant(time);
+            tokio::time::advance(Duration::from_millis(2)).await;
+            assert_eq!(clock.instant(time), before);
+            assert_eq!(clock.at(before), time);
+        }
+    }
 }

@@ -8,6 +8,8 @@ use headcount_swim::SeedError;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
+use crate::sockets::canonical;
+
 /// How a seed answered: the members it told of, or why not.
 pub(crate) type SeedAnswer = (SocketAddr, Result<usize, SeedError>);
 
@@ -23,6 +25,11 @@ pub(crate) struct Dialling {
     open: BTreeMap<SocketAddr, Attempt>,
     /// Seeds whose failure was told, until they answer.
     told: BTreeSet<SocketAddr>,
+    /// Where this node met itself lately. It is tried all the same: what lies behind a load
+    /// balancer's address may be another member next time.
+    met_self: BTreeSet<SocketAddr>,
+    /// That the seeds lead to this node alone was told.
+    told_alone: bool,
     joined: bool,
 }
 
@@ -33,20 +40,21 @@ struct Attempt {
 }
 
 impl Dialling {
-    /// `joined`: there is nothing to join, the node begins the cluster.
-    pub(crate) fn new(
-        bound: SocketAddr,
-        advertised: SocketAddr,
-        patience: Duration,
-        joined: bool,
-    ) -> Dialling {
+    pub(crate) fn new(bound: SocketAddr, advertised: SocketAddr, patience: Duration) -> Dialling {
         Dialling {
             own: [bound, advertised],
             patience,
             open: BTreeMap::new(),
             told: BTreeSet::new(),
-            joined,
+            met_self: BTreeSet::new(),
+            told_alone: false,
+            joined: false,
         }
+    }
+
+    /// There is nothing to join.
+    pub(crate) fn begin_cluster(&mut self) {
+        self.joined = true;
     }
 
     /// Others came to this node.
@@ -61,9 +69,23 @@ impl Dialling {
 
     /// Whether whoever connects to `seed` reaches this node.
     pub(crate) fn is_self(&self, seed: SocketAddr) -> bool {
-        let [bound, _] = self.own;
+        let (seed, [bound, _]) = (canonical(seed), self.own);
         let everywhere = bound.ip().is_unspecified() && seed.ip().is_loopback();
         self.own.contains(&seed) || everywhere && seed.port() == bound.port()
+    }
+
+    /// All seeds were looked up, and these are their addresses: warns, once, when they lead nowhere
+    /// but here.
+    pub(crate) fn looked_at_all(&mut self, seeds: &[SocketAddr]) {
+        let is_self = |seed: &SocketAddr| self.is_self(*seed) || self.met_self.contains(seed);
+        let alone = !self.joined && !seeds.is_empty() && seeds.iter().all(is_self);
+        if alone && !self.told_alone {
+            self.told_alone = true;
+            tracing::warn!(
+                "all seeds lead to this node itself; it waits for others: name another member as \
+                 a seed, or give no seeds to begin the cluster here"
+            );
+        }
     }
 
     /// Begins an attempt, or waits for the one under way. True when the engine is to begin it.
@@ -73,8 +95,7 @@ impl Dialling {
         waiting: Option<UnboundedSender<SeedAnswer>>,
     ) -> bool {
         if self.is_self(seed) {
-            let error = SeedError::Unreachable("it is this node itself".to_owned());
-            tell(waiting, seed, &Err(error));
+            tell(waiting, seed, &Err(SeedError::Myself));
             return false;
         }
         let new = !self.open.contains_key(&seed);
@@ -92,7 +113,14 @@ impl Dialling {
             Ok(members) => {
                 self.joined = true;
                 self.told.remove(&seed);
+                self.met_self.remove(&seed);
                 tracing::info!(peer = %seed, members, "joined through a seed");
+            }
+            Err(SeedError::Myself) => {
+                if self.met_self.len() < TOLD_MAX {
+                    self.met_self.insert(seed);
+                }
+                tracing::debug!(peer = %seed, "seed is this node itself");
             }
             Err(error) if self.told.len() < TOLD_MAX && self.told.insert(seed) => {
                 tracing::warn!(peer = %seed, %error, "seed did not let this node in");
@@ -135,7 +163,7 @@ mod tests {
     }
 
     fn dialling() -> Dialling {
-        Dialling::new(at("0.0.0.0:7"), at("10.0.0.1:7"), Duration::from_secs(5), false)
+        Dialling::new(at("0.0.0.0:7"), at("10.0.0.1:7"), Duration::from_secs(5))
     }
 
     #[tokio::test]
@@ -155,13 +183,28 @@ mod tests {
     #[tokio::test]
     async fn a_node_does_not_join_through_itself() {
         let mut dialling = dialling();
-        for own in ["10.0.0.1:7", "127.0.0.1:7", "[::1]:7"] {
+        for own in ["10.0.0.1:7", "127.0.0.1:7", "[::1]:7", "[::ffff:10.0.0.1]:7"] {
             let (asks, mut hears) = unbounded_channel();
             assert!(!dialling.begin(at(own), Some(asks)));
-            assert!(matches!(hears.recv().await, Some((_, Err(_)))));
+            assert!(matches!(hears.recv().await, Some((_, Err(SeedError::Myself)))));
         }
         assert!(dialling.begin(at("127.0.0.1:8"), None));
         assert!(!dialling.has_joined());
+    }
+
+    #[test]
+    fn seeds_that_lead_here_alone_are_told_of_once_they_are_known_to() {
+        let mut dialling = dialling();
+        let (balancer, other) = (at("10.0.0.9:7"), at("10.0.0.2:7"));
+        dialling.looked_at_all(&[]);
+        dialling.looked_at_all(&[at("10.0.0.1:7"), balancer]);
+        assert!(!dialling.told_alone);
+        dialling.end(balancer, &Err(SeedError::Myself));
+        dialling.looked_at_all(&[at("10.0.0.1:7"), balancer, other]);
+        assert!(!dialling.told_alone);
+        assert!(dialling.begin(balancer, None), "somebody else may answer there next time");
+        dialling.looked_at_all(&[at("10.0.0.1:7"), balancer]);
+        assert!(dialling.told_alone);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use headcount_state::{OwnAttributes, Standing};
-use headcount_swim::{Engine, Event, StreamEnd};
+use headcount_swim::{Engine, Event, SeedError, StreamEnd};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -24,8 +24,8 @@ use crate::streams::{StreamInput, Streams};
 /// So many datagrams are taken before anything else has a turn.
 const DATAGRAMS_PER_TURN: usize = 64;
 
-/// So many such turns may come before a tick that is due.
-const TURNS_BEFORE_TICK: usize = 64;
+/// So many are taken before a tick that is due.
+const DATAGRAMS_BEFORE_TICK: usize = 4_096;
 
 /// What the handle asks of the driver.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Driver {
                 () = timer.as_mut() => Wake::Timer,
             };
             match wake {
-                Wake::Datagrams => _ = self.take_datagrams(&mut buffer),
+                Wake::Datagrams => self.take_datagrams(&mut buffer),
                 Wake::Connection(accepted) => self.take_connection(accepted),
                 Wake::Stream(input) => self.take_stream_input(input),
                 Wake::Seeds(found) => self.take_seeds(found),
@@ -105,16 +105,15 @@ impl Driver {
                 Wake::Command(Some(command)) => self.obey(command),
                 Wake::Timer => {}
             }
-            if self.tick_is_due() {
+            let due = self.tick_is_due();
+            if due {
                 // After a pause the answers to old probes wait in the socket: hear them first.
-                for _ in 0..TURNS_BEFORE_TICK {
-                    if self.take_datagrams(&mut buffer) < DATAGRAMS_PER_TURN {
-                        break;
-                    }
-                }
+                self.take_all_datagrams(&mut buffer);
             }
-            self.turn();
+            self.turn(due);
         }
+        let instant = Instant::now();
+        self.publisher.flush(&self.engine, instant, self.clock.at(instant));
         tracing::info!("stopped");
     }
 
@@ -128,14 +127,25 @@ impl Driver {
         self.engine.poll_timeout().is_some_and(|due| due <= self.clock.now())
     }
 
-    /// Takes what waits in the socket, up to a bound; answers how much it was.
-    fn take_datagrams(&mut self, buffer: &mut [u8]) -> usize {
-        for taken in 0..DATAGRAMS_PER_TURN {
-            let Some((length, from)) = self.sockets.receive(buffer) else { return taken };
-            self.engine.receive(self.clock.now(), from, &buffer[..length]);
-            self.transmit();
+    /// Takes what the runtime knows to be in the socket, up to a bound.
+    fn take_datagrams(&mut self, buffer: &mut [u8]) {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some((length, from)) = self.sockets.receive(buffer) else { return };
+            self.take_datagram(from, &buffer[..length]);
         }
-        DATAGRAMS_PER_TURN
+    }
+
+    /// Takes what is in the socket, whether or not the runtime has looked, up to a larger bound.
+    fn take_all_datagrams(&mut self, buffer: &mut [u8]) {
+        for _ in 0..DATAGRAMS_BEFORE_TICK {
+            let Some((length, from)) = self.sockets.receive_unannounced(buffer) else { return };
+            self.take_datagram(from, &buffer[..length]);
+        }
+    }
+
+    fn take_datagram(&mut self, from: SocketAddr, datagram: &[u8]) {
+        self.engine.receive(self.clock.now(), from, datagram);
+        self.transmit();
     }
 
     fn take_connection(&mut self, accepted: io::Result<(TcpStream, SocketAddr)>) {
@@ -145,20 +155,20 @@ impl Driver {
         };
         self.sockets.accept_succeeded();
         let now = self.clock.now();
-        match self.engine.stream_accepted(now, from) {
-            Some(id) if self.streams.serve(id, stream) => {}
-            id => {
-                self.sockets.stats.streams_refused += 1;
-                if let Some(id) = id {
-                    self.engine.stream_closed(now, id, too_many());
-                }
-            }
+        // When the engine refuses, it counts that itself.
+        let Some(id) = self.engine.stream_accepted(now, from) else { return };
+        if self.streams.serve(id, stream) {
+            self.sockets.stats.streams_accepted += 1;
+        } else {
+            self.sockets.stats.streams_refused += 1;
+            self.engine.stream_closed(now, id, too_many());
         }
     }
 
     fn take_stream_input(&mut self, input: StreamInput) {
         let now = self.clock.now();
         let (id, reply) = match input {
+            StreamInput::Opened => return self.sockets.stats.streams_opened += 1,
             StreamInput::Next { id, reply } => (id, reply),
             StreamInput::Frame { id, frame, reply } => {
                 self.engine.stream_frame(now, id, &frame);
@@ -177,6 +187,9 @@ impl Driver {
         if self.goodbye.said {
             return;
         }
+        if found.complete {
+            self.dialling.looked_at_all(&found.all);
+        }
         found.all.retain(|seed| !self.dialling.is_self(*seed));
         self.engine.set_seeds(found.all);
         if self.publisher.is_ready() {
@@ -192,6 +205,11 @@ impl Driver {
     fn obey(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
+            Command::Join { seed, answer } if self.goodbye.said => {
+                let leaving = SeedError::Unreachable("this node is leaving".to_owned());
+                // Whoever asked may have stopped waiting.
+                let _ = answer.send((seed, Err(leaving)));
+            }
             Command::Join { seed, answer } => {
                 if self.dialling.begin(seed, Some(answer)) {
                     self.engine.join(now, seed);
@@ -212,18 +230,16 @@ impl Driver {
         }
     }
 
-    /// After every input: let the engine tick if it is time, do what it asks, tell the readers.
-    fn turn(&mut self) {
+    /// After every input: let the engine tick if that is due, do what it asks, tell the readers.
+    fn turn(&mut self, tick: bool) {
         let instant = Instant::now();
         let now = self.clock.at(instant);
         self.publisher.ticked(now);
-        if self.engine.poll_timeout().is_some_and(|due| due <= now) {
+        if tick {
             self.engine.tick(now);
         }
         while let Some(open) = self.engine.poll_stream() {
-            if self.streams.open(open) {
-                self.sockets.stats.streams_opened += 1;
-            } else {
+            if !self.streams.open(open) {
                 self.sockets.stats.streams_refused += 1;
                 self.engine.stream_closed(now, open.id, too_many());
             }

@@ -25,7 +25,7 @@ pub enum NodeError {
     #[error("name: {0}")]
     Name(#[from] NameError),
     /// The port cannot be bound, for datagrams and for streams.
-    #[error("bind: cannot listen on {address}: {source}; free the port, or choose another one")]
+    #[error("bind: cannot listen on {address}: {source}; {}", remedy(source))]
     Bind {
         /// Where the node was to listen.
         address: SocketAddr,
@@ -47,5 +47,33 @@ impl NodeError {
         problem: impl ToString,
     ) -> NodeError {
         NodeError::Setting { field, value: value.to_string(), problem: problem.to_string() }
+    }
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "free the port, or choose another one",
+        io::ErrorKind::AddrNotAvailable => "use an address of this host, or 0.0.0.0 for all",
+        io::ErrorKind::PermissionDenied => {
+            "a port below 1024 needs rights: choose another one, or grant them"
+        }
+        _ => "choose another address or port",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_remedy_fits_what_the_operating_system_said() {
+        let says = |kind: io::ErrorKind| {
+            let address = SocketAddr::from(([192, 0, 2, 1], 80));
+            NodeError::Bind { address, source: kind.into() }.to_string()
+        };
+        assert!(says(io::ErrorKind::AddrInUse).contains("free the port"));
+        assert!(says(io::ErrorKind::AddrNotAvailable).contains("an address of this host"));
+        assert!(says(io::ErrorKind::PermissionDenied).contains("below 1024"));
+        assert!(says(io::ErrorKind::OutOfMemory).contains("192.0.2.1:80"));
     }
 }

@@ -23,6 +23,7 @@ pub struct Events {
 
 /// One item of [`Events`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum NodeEvent {
     /// The members when the stream began: always the first item.
     Snapshot(Members),

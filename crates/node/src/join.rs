@@ -29,6 +29,7 @@ pub struct SeedReport {
 
 /// What came of trying a seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SeedOutcome {
     /// It let this node in.
     Joined {

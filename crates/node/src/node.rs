@@ -44,10 +44,13 @@ pub(crate) struct Inner {
 
 /// How a goodbye went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Leave {
     /// How many peers have acknowledged it. What they know the cluster learns.
     pub acknowledged: usize,
-    /// Whether as many did as were asked: 8, or everybody in a smaller cluster.
+    /// Whether the goodbye is said: 8 peers have acknowledged it, or everybody in a smaller
+    /// cluster, or nobody is left to ask. So it is also true, with 0 acknowledged, of the only
+    /// member. False when the deadline came first, or the node has stopped.
     pub complete: bool,
 }
 
@@ -135,7 +138,7 @@ impl Node {
 
     /// Tries once to join through `seeds` (`host:port`), all at the same time, and returns as soon
     /// as one has let this node in, all have failed, or the time is up. Dropping the future
-    /// cancels it at once.
+    /// cancels it at once. A node that has said goodbye joins nobody: all seeds fail at once.
     ///
     /// Seeds given to the builder are tried without this, for ever.
     pub async fn join<S: ToString>(
@@ -194,6 +197,11 @@ impl Node {
             Ok(Ok(acknowledged)) => Leave { acknowledged, complete: true },
             _ => Leave { acknowledged: self.inner.shared.departed_acks(), complete: false },
         }
+    }
+
+    /// Waits until the node has stopped, whatever stopped it, and its port is free. Cancel safe.
+    pub async fn stopped(&self) {
+        self.inner.shared.stopped().await;
     }
 
     /// Stops the node and frees its port, within 5 seconds whatever it is doing. Without a

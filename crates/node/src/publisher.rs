@@ -88,12 +88,25 @@ impl Publisher {
         if self.dirty && (now >= self.next || self.waiting.len() >= WAITING_MAX) {
             self.snapshot(engine, now, time);
         }
-        if !self.dirty && !self.waiting.is_empty() {
-            self.agreement(engine, time);
-            for event in self.waiting.drain(..) {
-                // Fails only when nobody listens.
-                let _ = self.events.send(event);
-            }
+        if !self.dirty {
+            self.tell(engine, time);
+        }
+    }
+
+    /// Brings the readers up to date however early it is: there is no later.
+    pub(crate) fn flush(&mut self, engine: &Engine, now: Instant, time: Time) {
+        self.snapshot(engine, now, time);
+        self.tell(engine, time);
+    }
+
+    fn tell(&mut self, engine: &Engine, time: Time) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        self.agreement(engine, time);
+        for event in self.waiting.drain(..) {
+            // Fails only when nobody listens.
+            let _ = self.events.send(event);
         }
     }
 
@@ -137,7 +150,7 @@ impl Publisher {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use headcount_state::{Instance, Life, Name, OwnAttributes, Serving, Tags};
     use headcount_swim::{Config, Identity};
@@ -147,7 +160,7 @@ mod tests {
     use crate::events::{Events, NodeEvent};
     use crate::stats::NodeStats;
 
-    fn engine() -> Engine {
+    pub(crate) fn engine() -> Engine {
         let own = Identity {
             name: Name::new("a").expect("a name"),
             address: "127.0.0.1:7".parse().expect("an address"),
@@ -200,5 +213,24 @@ mod tests {
         assert_eq!(shared.members().serving().count(), 1);
         assert!(matches!(events.try_next(), Some(NodeEvent::Event(Event::Updated(_)))));
         assert_eq!(publisher.due(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_for_a_snapshot_is_told_before_the_end() {
+        let mut engine = engine();
+        let (mut publisher, mut events) = publisher(&engine);
+        let start = Instant::now();
+        publisher.settle(&engine, start, Time::ZERO);
+        assert!(matches!(events.try_next(), Some(NodeEvent::Snapshot(_))));
+        engine.set_own(Time::ZERO, OwnAttributes::Serving(Serving::Serving)).expect("it fits");
+        while let Some(event) = engine.poll_event() {
+            publisher.event(event);
+        }
+        publisher.settle(&engine, start, Time::ZERO);
+        assert!(events.try_next().is_none(), "too early");
+        publisher.flush(&engine, start, Time::ZERO);
+        drop(publisher);
+        assert!(matches!(events.next().await, Some(NodeEvent::Event(Event::Updated(_)))));
+        assert!(events.next().await.is_none());
     }
 }

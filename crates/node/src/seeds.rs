@@ -1,10 +1,11 @@
 //! Where to look for the cluster: names and addresses, resolved again and again.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::lookup_host;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -16,6 +17,9 @@ const ADDRESSES_MAX: usize = 1_024;
 /// Batches of addresses that may wait for the driver.
 const FOUND: usize = 4;
 
+/// So many names are looked up at once.
+const LOOKUPS_MAX: usize = 8;
+
 /// A name server gets so long for an answer.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -26,14 +30,15 @@ pub(crate) struct Found {
     pub(crate) all: Vec<SocketAddr>,
     /// Those among them that are to be tried now.
     pub(crate) fresh: Vec<SocketAddr>,
+    /// Whether every seed has been looked at in this round.
+    pub(crate) complete: bool,
 }
 
 /// The task that resolves the seeds, and what it finds. Dropping it ends the task.
 #[derive(Debug)]
 pub(crate) struct Seeds {
     found: mpsc::Receiver<Found>,
-    /// Held for the task's sake.
-    _resolver: JoinSet<()>,
+    resolver: JoinSet<()>,
 }
 
 impl Seeds {
@@ -44,12 +49,18 @@ impl Seeds {
         if !seeds.is_empty() {
             resolver.spawn(keep_resolving(seeds, every, sender).in_current_span());
         }
-        Seeds { found, _resolver: resolver }
+        Seeds { found, resolver }
     }
 
     /// What was found next; `None` without seeds. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<Found> {
-        self.found.recv().await
+        let found = self.found.recv().await;
+        if found.is_none()
+            && let Some(Err(error)) = self.resolver.try_join_next()
+        {
+            tracing::error!(%error, "the task that looks up the seeds died; no other lookups");
+        }
+        found
     }
 }
 
@@ -74,10 +85,17 @@ pub(crate) async fn resolve(seed: &str) -> Result<Vec<SocketAddr>, String> {
 async fn keep_resolving(seeds: Vec<String>, every: Duration, found: mpsc::Sender<Found>) {
     let mut latest: Vec<Vec<SocketAddr>> = vec![Vec::new(); seeds.len()];
     let mut told = vec![false; seeds.len()];
+    let room = Arc::new(Semaphore::new(LOOKUPS_MAX));
     loop {
         let mut lookups = JoinSet::new();
         for (index, seed) in seeds.iter().cloned().enumerate() {
-            lookups.spawn(async move { (index, resolve(&seed).await) });
+            let room = Arc::clone(&room);
+            lookups.spawn(async move {
+                // An address needs no lookup, and waits for none. The semaphore is never closed.
+                let is_name = seed.parse::<SocketAddr>().is_err();
+                let _turn = if is_name { room.acquire().await.ok() } else { None };
+                (index, resolve(&seed).await)
+            });
         }
         while let Some(first) = lookups.join_next().await {
             let mut fresh = Vec::new();
@@ -99,7 +117,8 @@ async fn keep_resolving(seeds: Vec<String>, every: Duration, found: mpsc::Sender
             all.dedup();
             all.truncate(ADDRESSES_MAX);
             fresh.truncate(ADDRESSES_MAX);
-            if found.send(Found { all, fresh }).await.is_err() {
+            let complete = lookups.is_empty();
+            if found.send(Found { all, fresh, complete }).await.is_err() {
                 return;
             }
         }

@@ -1,7 +1,7 @@
 //! One port number for datagrams and streams, and sockets that outlive their errors.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use headcount_swim::Transmit;
@@ -29,6 +29,8 @@ const WARN_EVERY: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Sockets {
     udp: UdpSocket,
+    /// The same socket, past the runtime.
+    direct: net::UdpSocket,
     tcp: TcpListener,
     local: SocketAddr,
     pub(crate) stats: SocketStats,
@@ -50,11 +52,13 @@ impl Sockets {
             bound = bind_both(address);
         }
         let failed = |source| NodeError::Bind { address, source };
-        let (udp, tcp, local) = bound.map_err(failed)?;
+        let (direct, tcp, local) = bound.map_err(failed)?;
+        let udp = direct.try_clone().and_then(UdpSocket::from_std).map_err(failed)?;
         // Until the runtime has looked at a new socket, sending says that it would block.
         udp.writable().await.map_err(failed)?;
         Ok(Sockets {
             udp,
+            direct,
             tcp,
             local,
             stats: SocketStats::default(),
@@ -77,7 +81,21 @@ impl Sockets {
 
     /// Takes one datagram; `None` when there is none, or when taking it failed.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        match self.udp.try_recv_from(buffer) {
+        let received = self.udp.try_recv_from(buffer);
+        self.received(received)
+    }
+
+    /// Takes one datagram, though the runtime may not have looked at the socket since it came.
+    pub(crate) fn receive_unannounced(&mut self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        let received = self.direct.recv_from(buffer);
+        self.received(received)
+    }
+
+    fn received(
+        &mut self,
+        received: io::Result<(usize, SocketAddr)>,
+    ) -> Option<(usize, SocketAddr)> {
+        match received {
             Ok((length, from)) => {
                 self.receiving.over();
                 Some((length, canonical(from)))
@@ -118,7 +136,6 @@ impl Sockets {
     }
 
     pub(crate) fn accept_succeeded(&mut self) {
-        self.stats.streams_accepted += 1;
         self.accepting.over();
     }
 
@@ -138,7 +155,7 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-fn bind_both(address: SocketAddr) -> io::Result<(UdpSocket, TcpListener, SocketAddr)> {
+fn bind_both(address: SocketAddr) -> io::Result<(net::UdpSocket, TcpListener, SocketAddr)> {
     let domain = Domain::for_address(address);
     let stream = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // Connections of an earlier process that are still closing do not keep the port. Elsewhere
@@ -154,7 +171,7 @@ fn bind_both(address: SocketAddr) -> io::Result<(UdpSocket, TcpListener, SocketA
     // Best effort: a smaller buffer only drops more in a burst.
     let _ = datagram.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
     prepare(&datagram, local)?;
-    Ok((UdpSocket::from_std(datagram.into())?, tcp, local))
+    Ok((datagram.into(), tcp, local))
 }
 
 fn prepare(socket: &Socket, address: SocketAddr) -> io::Result<()> {

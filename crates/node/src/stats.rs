@@ -5,6 +5,7 @@ use headcount_swim::Stats;
 
 /// Running totals of one node. Refreshed every half period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NodeStats {
     /// What the protocol counted.
     pub protocol: Stats,
@@ -14,6 +15,7 @@ pub struct NodeStats {
 
 /// What went wrong at the sockets. None of it ends the node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SocketStats {
     /// Datagrams that the operating system refused to send.
     pub send_errors: u64,
@@ -23,11 +25,12 @@ pub struct SocketStats {
     pub receive_errors: u64,
     /// Errors while accepting streams.
     pub accept_errors: u64,
-    /// Streams opened to peers.
+    /// Streams opened to peers, attempts that failed not counted.
     pub streams_opened: u64,
-    /// Streams accepted from peers.
+    /// Streams accepted from peers and served.
     pub streams_accepted: u64,
-    /// Streams not opened or accepted because too many were open.
+    /// Streams not opened or served because too many tasks had one open. Those that the protocol
+    /// itself refused are in [`Stats::streams_refused`].
     pub streams_refused: u64,
     /// Streams that ended before they were done: refused, broken, junk, or too slow.
     pub streams_failed: u64,
@@ -35,6 +38,7 @@ pub struct SocketStats {
 
 /// How this node itself is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Condition {
     /// Whether the task that runs the protocol is there.
     pub running: bool,

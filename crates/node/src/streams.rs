@@ -18,9 +18,6 @@ use tokio::time::timeout;
 /// The most streams open at once, in each direction.
 const STREAMS_MAX: usize = 128;
 
-/// Requests of stream tasks that may wait for the driver.
-const INBOX: usize = 64;
-
 /// After its last word a stream waits so long for the peer to have read it.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 256 * 1024;
@@ -28,6 +25,8 @@ const LINGER_BYTES: u64 = 256 * 1024;
 /// What a stream task tells the driver.
 #[derive(Debug)]
 pub(crate) enum StreamInput {
+    /// A stream to a peer is open.
+    Opened,
     /// Ready for the next step.
     Next { id: StreamId, reply: oneshot::Sender<StreamStep> },
     /// A frame came; then the next step.
@@ -37,12 +36,14 @@ pub(crate) enum StreamInput {
 }
 
 /// The tasks, and the channel on which they ask. Dropping it ends them all.
+///
+/// The channel has no bound of its own: each task has at most one question in it, and its end.
 #[derive(Debug)]
 pub(crate) struct Streams {
     opened: JoinSet<()>,
     accepted: JoinSet<()>,
-    asking: mpsc::Sender<StreamInput>,
-    inbox: mpsc::Receiver<StreamInput>,
+    asking: mpsc::UnboundedSender<StreamInput>,
+    inbox: mpsc::UnboundedReceiver<StreamInput>,
     limits: StreamLimits,
     source: IpAddr,
 }
@@ -50,7 +51,7 @@ pub(crate) struct Streams {
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StreamLimits {
-    /// To open a stream.
+    /// To open a stream; and for a peer that opened one, to say its first word.
     pub(crate) dial: Duration,
     /// From the first to the last byte.
     pub(crate) total: Duration,
@@ -71,7 +72,7 @@ impl Streams {
     /// Streams come from `source`, unless that stands for all addresses, as datagrams do: a host
     /// with several addresses speaks to its peers from one.
     pub(crate) fn new(limits: StreamLimits, source: IpAddr) -> Streams {
-        let (asking, inbox) = mpsc::channel(INBOX);
+        let (asking, inbox) = mpsc::unbounded_channel();
         let (opened, accepted) = (JoinSet::new(), JoinSet::new());
         Streams { opened, accepted, asking, inbox, limits, source }
     }
@@ -91,10 +92,13 @@ impl Streams {
             }
         };
         let task = async move {
-            let line = Line { id: open.id, asking };
+            let line = Line::new(open.id, asking);
             match connect.await {
-                Ok(stream) => line.run(stream, limits.total).await,
-                Err(end) => line.ended(end).await,
+                Ok(stream) => {
+                    line.tell(StreamInput::Opened);
+                    line.run(stream, limits.total, limits.total).await;
+                }
+                Err(end) => line.ended(end),
             }
         };
         spawn(&mut self.opened, task)
@@ -102,9 +106,9 @@ impl Streams {
 
     /// Serves a stream that a peer opened, when there is room.
     pub(crate) fn serve(&mut self, id: StreamId, stream: TcpStream) -> bool {
-        let line = Line { id, asking: self.asking.clone() };
-        let total = self.limits.total;
-        spawn(&mut self.accepted, async move { line.run(stream, total).await })
+        let (line, limits) = (Line::new(id, self.asking.clone()), self.limits);
+        // Silent connections must not keep others out for long.
+        spawn(&mut self.accepted, line.run(stream, limits.dial, limits.total))
     }
 }
 
@@ -136,20 +140,40 @@ fn reap(tasks: &mut JoinSet<()>) {
 /// One task's end of the conversation with the driver.
 struct Line {
     id: StreamId,
-    asking: mpsc::Sender<StreamInput>,
+    asking: mpsc::UnboundedSender<StreamInput>,
+    /// What the driver is told when this is dropped, unless it knows: a task may die.
+    end: Option<StreamEnd>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some(end) = self.end.take() {
+            self.tell(StreamInput::Ended { id: self.id, end });
+        }
+    }
 }
 
 impl Line {
-    async fn run(&self, mut stream: TcpStream, total: Duration) {
-        match timeout(total, self.converse(&mut stream)).await {
-            Ok(Ok(())) => linger(stream).await,
-            Ok(Err(end)) => self.ended(end).await,
-            Err(_) => self.ended(late("the stream was not done", total)).await,
+    fn new(id: StreamId, asking: mpsc::UnboundedSender<StreamInput>) -> Line {
+        Line { id, asking, end: Some(StreamEnd::Failed("the stream's task died".to_owned())) }
+    }
+
+    /// Carries frames until the driver says close. The peer's first frame may take as long as
+    /// `first`, the whole as long as `total`.
+    async fn run(mut self, mut stream: TcpStream, first: Duration, total: Duration) {
+        match timeout(total, self.converse(&mut stream, first)).await {
+            Ok(Ok(())) => {
+                self.end = None;
+                linger(stream).await;
+            }
+            Ok(Err(end)) => self.ended(end),
+            Err(_) => self.ended(late("the stream was not done", total)),
         }
     }
 
     /// Does what the driver says until it says close.
-    async fn converse(&self, stream: &mut TcpStream) -> Result<(), StreamEnd> {
+    async fn converse(&self, stream: &mut TcpStream, first: Duration) -> Result<(), StreamEnd> {
+        let mut silent = true;
         // Best effort: without it small frames wait for each other.
         let _ = stream.set_nodelay(true);
         let mut step = self.ask(|id, reply| StreamInput::Next { id, reply }).await;
@@ -160,7 +184,13 @@ impl Line {
                     self.ask(|id, reply| StreamInput::Next { id, reply }).await
                 }
                 StreamStep::Receive => {
-                    let frame = read_frame(stream).await?;
+                    let frame = if silent {
+                        let word = timeout(first, read_frame(stream)).await;
+                        word.map_err(|_| late("the peer said nothing", first))??
+                    } else {
+                        read_frame(stream).await?
+                    };
+                    silent = false;
                     self.ask(|id, reply| StreamInput::Frame { id, frame, reply }).await
                 }
                 StreamStep::Close => return Ok(()),
@@ -174,15 +204,18 @@ impl Line {
         input: impl FnOnce(StreamId, oneshot::Sender<StreamStep>) -> StreamInput,
     ) -> StreamStep {
         let (reply, step) = oneshot::channel();
-        match self.asking.send(input(self.id, reply)).await {
-            Ok(()) => step.await.unwrap_or(StreamStep::Close),
-            Err(_) => StreamStep::Close,
-        }
+        self.tell(input(self.id, reply));
+        step.await.unwrap_or(StreamStep::Close)
     }
 
-    async fn ended(&self, end: StreamEnd) {
+    fn tell(&self, input: StreamInput) {
         // Fails only when the driver is gone, and then nobody asks.
-        let _ = self.asking.send(StreamInput::Ended { id: self.id, end }).await;
+        let _ = self.asking.send(input);
+    }
+
+    /// The end, told as this is dropped.
+    fn ended(mut self, end: StreamEnd) {
+        self.end = Some(end);
     }
 }
 
@@ -218,4 +251,57 @@ fn ended(error: io::Error) -> StreamEnd {
 
 fn late(what: &str, after: Duration) -> StreamEnd {
     StreamEnd::Failed(format!("{what} within {after:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use headcount_state::Time;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use crate::publisher::tests::engine;
+
+    fn stream_id() -> StreamId {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+        engine().stream_accepted(Time::ZERO, peer).expect("there is room")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_says_nothing_keeps_its_stream_for_as_long_as_a_dial_may_take() {
+        let (id, limits) = (stream_id(), StreamLimits::for_period(Duration::from_secs(1)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let _silent = TcpStream::connect(address).await.expect("accepted");
+        let (stream, from) = listener.accept().await.expect("a connection");
+        let mut streams = Streams::new(limits, from.ip());
+        let start = Instant::now();
+        assert!(streams.serve(id, stream));
+        let Some(StreamInput::Next { reply, .. }) = streams.next().await else {
+            panic!("it asks what to do")
+        };
+        reply.send(StreamStep::Receive).expect("it waits");
+        let Some(StreamInput::Ended { id: ended, end: StreamEnd::Failed(why) }) =
+            streams.next().await
+        else {
+            panic!("it ends")
+        };
+        assert_eq!((ended, why.contains("said nothing")), (id, true), "{why}");
+        let taken = start.elapsed();
+        assert!(limits.dial <= taken && taken < limits.total, "{taken:?}");
+    }
+
+    #[tokio::test]
+    async fn the_driver_is_told_of_a_stream_whose_task_died() {
+        let (asking, mut inbox) = mpsc::unbounded_channel();
+        let (id, mut tasks) = (stream_id(), JoinSet::new());
+        let line = Line::new(id, asking);
+        let dying = async move {
+            let _line = line;
+            panic!("on purpose");
+        };
+        assert!(spawn(&mut tasks, dying));
+        let told = inbox.recv().await;
+        assert!(matches!(told, Some(StreamInput::Ended { id: ended, .. }) if ended == id));
+    }
 }

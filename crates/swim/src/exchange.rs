@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use headcount_state::{MemberId, Time};
 
+/// After a table went to a peer in a datagram, it goes by stream for so many times the wait
+/// before an exchange: one minute at a period of one second.
+const DATAGRAM_PAUSE: u32 = 40;
+
 /// So many peers are remembered with whom something is not to be done again at once.
 const PAUSES_MAX: usize = 1_024;
 
@@ -17,6 +21,11 @@ const PAUSES_MAX: usize = 1_024;
 pub(crate) struct Pace {
     settle: Duration,
     differs_since: Option<Time>,
+    /// When an exchange with a peer that named another table may begin, whatever others name.
+    differing: Pauses,
+    /// Peers that were lately sent the table in a datagram.
+    tried: Pauses,
+    last: Time,
     /// Peers to which no stream could be opened: their exchanges go by datagrams until then.
     no_stream: Pauses,
     /// Peers that have just been sent this node's table in answer to theirs.
@@ -31,6 +40,9 @@ impl Pace {
         Pace {
             settle,
             differs_since: None,
+            differing: Pauses::default(),
+            tried: Pauses::default(),
+            last: Time::ZERO,
             no_stream: Pauses::default(),
             answered: Pauses::default(),
             cursor: u64::MAX,
@@ -38,18 +50,39 @@ impl Pace {
     }
 
     /// A peer named the same table.
-    pub(crate) fn equal(&mut self) {
+    pub(crate) fn equal(&mut self, peer: MemberId) {
         self.differs_since = None;
+        self.differing.remove(peer);
     }
 
-    /// A peer named another table; true when an exchange with it should begin now.
-    pub(crate) fn differs(&mut self, now: Time) -> bool {
+    /// A peer named another table; true when an exchange with it should begin now: when all have
+    /// named others for a while, or this one has.
+    pub(crate) fn differs(&mut self, now: Time, peer: MemberId) -> bool {
         let since = *self.differs_since.get_or_insert(now);
-        let due = since + self.settle <= now;
+        let waited = match self.differing.get(peer) {
+            Some(until) => until <= now,
+            None => {
+                self.differing.insert(peer, now + self.settle);
+                false
+            }
+        };
+        let due = since + self.settle <= now || (waited && self.last + self.settle <= now);
         if due {
             self.differs_since = Some(now);
+            self.last = now;
+            self.differing.remove(peer);
         }
         due
+    }
+
+    /// Whether a table that may fit a datagram goes to `peer` in one: not twice in a while. Where
+    /// large datagrams vanish, a second exchange must take the stream.
+    pub(crate) fn may_try_datagram(&mut self, now: Time, peer: MemberId) -> bool {
+        let may = self.tried.is_over(now, peer);
+        if may {
+            self.tried.insert(peer, now + self.settle * DATAGRAM_PAUSE);
+        }
+        may
     }
 
     /// No stream could be opened to `peer`.
@@ -98,6 +131,14 @@ impl Pauses {
         }
     }
 
+    fn get(&self, member: MemberId) -> Option<Time> {
+        self.until.get(&member).copied()
+    }
+
+    fn remove(&mut self, member: MemberId) {
+        self.until.remove(&member);
+    }
+
     fn is_over(&self, now: Time, member: MemberId) -> bool {
         self.until.get(&member).is_none_or(|until| *until <= now)
     }
@@ -107,24 +148,49 @@ impl Pauses {
 mod tests {
     use super::*;
 
+    fn at(ms: u64) -> Time {
+        Time::from_millis(ms)
+    }
+
+    fn id(name: &str) -> MemberId {
+        MemberId::of(name)
+    }
+
     #[test]
     fn an_exchange_begins_when_tables_have_differed_for_a_while_and_not_twice_at_once() {
         let mut pace = Pace::new(Duration::from_millis(1_500));
-        let at = Time::from_millis;
-        assert!(!pace.differs(at(0)));
-        assert!(!pace.differs(at(1_499)));
-        assert!(pace.differs(at(1_500)));
-        assert!(!pace.differs(at(1_501)));
-        assert!(pace.differs(at(3_000)));
+        assert!(!pace.differs(at(0), id("a")));
+        assert!(!pace.differs(at(1_499), id("b")));
+        assert!(pace.differs(at(1_500), id("c")));
+        assert!(!pace.differs(at(1_501), id("a")));
+        assert!(pace.differs(at(3_000), id("d")));
     }
 
     #[test]
     fn word_of_an_equal_table_starts_the_wait_anew() {
         let mut pace = Pace::new(Duration::from_millis(1_500));
-        let at = Time::from_millis;
-        pace.differs(at(0));
-        pace.equal();
-        assert!(!pace.differs(at(2_000)));
+        pace.differs(at(0), id("a"));
+        pace.equal(id("b"));
+        assert!(!pace.differs(at(2_000), id("c")));
+    }
+
+    #[test]
+    fn a_peer_that_goes_on_to_differ_is_met_though_others_agree() {
+        let mut pace = Pace::new(Duration::from_millis(1_500));
+        for ms in [0, 500, 1_000] {
+            assert!(!pace.differs(at(ms), id("other side")));
+            pace.equal(id("same side"));
+        }
+        assert!(pace.differs(at(1_500), id("other side")));
+    }
+
+    #[test]
+    fn a_second_exchange_with_a_peer_takes_the_stream_for_a_while() {
+        let mut pace = Pace::new(Duration::from_millis(1_500));
+        assert!(pace.may_try_datagram(at(0), id("a")));
+        assert!(!pace.may_try_datagram(at(59_999), id("a")));
+        assert!(pace.may_try_datagram(at(59_999), id("b")));
+        assert!(pace.may_try_datagram(at(60_000), id("a")));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!   hashes differ    for a while: a table exchange
 //!                      the table fits one datagram ── gossip(table) ──> <── gossip(table) ──
 //!                      it does not                 ── whole tables over a stream, both ways ──
+//!                      it did not help            ── the same, though it fits ──
 //!                      no stream can be opened     ── the newest part, then the next part, .. ──
 //! ```
 
@@ -74,8 +75,8 @@ impl Engine {
     /// differed for a while.
     pub(crate) fn compare(&mut self, now: Time, heartbeat: &Heartbeat, from: SocketAddr) {
         if heartbeat.sync == self.table.summary().sync {
-            self.pace.equal();
-        } else if self.takes_part() && self.pace.differs(now) {
+            self.pace.equal(heartbeat.sender.id);
+        } else if self.takes_part() && self.pace.differs(now, heartbeat.sender.id) {
             let sender = heartbeat.sender.id;
             let address = self.peer_address(sender).unwrap_or(from);
             self.offer_table(now, sender, address, true);
@@ -104,7 +105,9 @@ impl Engine {
     /// Sends the table in a datagram if it may fit, else over a stream, else in part.
     fn offer_table(&mut self, now: Time, peer: MemberId, to: SocketAddr, reply: bool) {
         let may_fit = self.table.len() * RECORD_BYTES_MIN <= self.config.datagram_budget;
-        if !may_fit && self.pace.may_stream(now, peer) {
+        let stream = self.pace.may_stream(now, peer)
+            && (!may_fit || (reply && !self.pace.may_try_datagram(now, peer)));
+        if stream {
             self.call_exchange(peer, to);
         } else {
             self.send_table(peer, to, reply);

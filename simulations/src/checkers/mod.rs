@@ -5,6 +5,7 @@
 pub(crate) mod announcements;
 pub(crate) mod bounded;
 pub(crate) mod convergence;
+pub(crate) mod corruption;
 pub(crate) mod detection;
 pub(crate) mod determinism;
 pub(crate) mod events;
@@ -23,6 +24,7 @@ use crate::truth::Truth;
 use announcements::Announcements;
 use bounded::Bounded;
 use convergence::Convergence;
+use corruption::Corruption;
 use detection::Detection;
 use events::Events;
 use false_failures::FalseFailures;
@@ -72,6 +74,7 @@ impl Violations {
 pub(crate) struct Checkers {
     pub(crate) convergence: Convergence,
     pub(crate) bounded: Bounded,
+    pub(crate) corruption: Corruption,
     pub(crate) detection: Detection,
     false_failures: FalseFailures,
     announcements: Announcements,
@@ -92,6 +95,7 @@ impl Checkers {
                 expect.max_bytes_per_node_s,
                 expect.max_calm_bytes_per_node_s,
             ),
+            corruption: Corruption::default(),
             detection: Detection::new(expect.detect_within, expect.detect_after),
             false_failures: FalseFailures::new(patience, expect.no_false_failures),
             announcements: Announcements::new(patience),
@@ -122,6 +126,7 @@ impl Checkers {
         checks.extend(self.false_failures.finish(metrics));
         checks.extend(self.detection.finish(truth, end, metrics));
         checks.extend(self.bounded.finish(end, metrics));
+        checks.extend(self.corruption.finish(metrics));
         checks.push(self.announcements.finish());
         checks.push(self.versions.finish());
         checks.extend(self.events.finish(truth, faulted));

@@ -31,7 +31,7 @@ fn owned(labels: &[&str]) -> Vec<String> {
     labels.iter().map(|label| (*label).to_owned()).collect()
 }
 
-/// Which way a loss works, as seen from the nodes that suffer it.
+/// Which way a fault of the network works, as seen from the nodes that suffer it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -42,6 +42,16 @@ pub enum Direction {
     /// Both.
     #[default]
     Both,
+}
+
+/// What a packet filter looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// Datagrams.
+    Udp,
+    /// Streams, as they are opened: those that are open go on.
+    Tcp,
 }
 
 /// One thing that goes wrong (or right again) at a moment of the scenario, counted from its start.
@@ -160,6 +170,115 @@ pub enum Fault {
         #[serde(default)]
         direction: Direction,
     },
+    /// Datagrams are lost in bursts, by the model of Gilbert and Elliott: a node's link is good or bad
+    /// and may change with every datagram that passes it.
+    Gilbert {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// When it ends.
+        #[serde(default, with = "duration::option")]
+        until: Option<Duration>,
+        /// How likely a good link turns bad, at each datagram. 0 to 1.
+        enter: f64,
+        /// How likely a bad link turns good, at each datagram. 0 to 1.
+        leave: f64,
+        /// The share that a good link loses. 0 to 1, default 0.
+        #[serde(default)]
+        loss_good: f64,
+        /// The share that a bad link loses. 0 to 1, default 1.
+        #[serde(default = "everything")]
+        loss_bad: f64,
+        /// Who suffers it, by label; nobody named and none at random: everybody.
+        #[serde(default)]
+        nodes: Vec<String>,
+        /// And so many more at random.
+        #[serde(default)]
+        random: usize,
+        /// Which way.
+        #[serde(default)]
+        direction: Direction,
+    },
+    /// Datagrams arrive twice, the copy later.
+    Duplicate {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// When it ends.
+        #[serde(default, with = "duration::option")]
+        until: Option<Duration>,
+        /// Which share. 0 to 1.
+        rate: f64,
+        /// Who suffers it, by label; nobody named and none at random: everybody.
+        #[serde(default)]
+        nodes: Vec<String>,
+        /// And so many more at random.
+        #[serde(default)]
+        random: usize,
+        /// Which way.
+        #[serde(default)]
+        direction: Direction,
+    },
+    /// Datagrams arrive with one bit flipped, at random.
+    Corrupt {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// When it ends.
+        #[serde(default, with = "duration::option")]
+        until: Option<Duration>,
+        /// Which share. 0 to 1.
+        rate: f64,
+        /// Who suffers it, by label; nobody named and none at random: everybody.
+        #[serde(default)]
+        nodes: Vec<String>,
+        /// And so many more at random.
+        #[serde(default)]
+        random: usize,
+        /// Which way.
+        #[serde(default)]
+        direction: Direction,
+    },
+    /// Datagrams that make a larger packet are dropped.
+    Mtu {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// When it ends.
+        #[serde(default, with = "duration::option")]
+        until: Option<Duration>,
+        /// The most bytes of a packet, with the 28 of its IPv4 and UDP headers. 28 to 65,535.
+        bytes: usize,
+        /// Who suffers it, by label; nobody named and none at random: everybody.
+        #[serde(default)]
+        nodes: Vec<String>,
+        /// And so many more at random.
+        #[serde(default)]
+        random: usize,
+        /// Which way.
+        #[serde(default)]
+        direction: Direction,
+    },
+    /// A packet filter lets one protocol through no more.
+    Block {
+        /// When.
+        #[serde(with = "duration")]
+        at: Duration,
+        /// When it ends.
+        #[serde(default, with = "duration::option")]
+        until: Option<Duration>,
+        /// Which.
+        protocol: Protocol,
+        /// Who suffers it, by label; nobody named and none at random: everybody.
+        #[serde(default)]
+        nodes: Vec<String>,
+        /// And so many more at random.
+        #[serde(default)]
+        random: usize,
+        /// Which way.
+        #[serde(default)]
+        direction: Direction,
+    },
     /// What some nodes send and receive takes longer.
     Delay {
         /// When.
@@ -193,6 +312,10 @@ pub enum Fault {
         #[serde(default)]
         random: usize,
     },
+}
+
+fn everything() -> f64 {
+    1.0
 }
 
 fn leave_deadline() -> Duration {
@@ -235,6 +358,11 @@ impl Fault {
             | Fault::Partition { at, .. }
             | Fault::Cut { at, .. }
             | Fault::Loss { at, .. }
+            | Fault::Gilbert { at, .. }
+            | Fault::Duplicate { at, .. }
+            | Fault::Corrupt { at, .. }
+            | Fault::Mtu { at, .. }
+            | Fault::Block { at, .. }
             | Fault::Delay { at, .. }
             | Fault::Freeze { at, .. } => *at,
         }
@@ -246,6 +374,11 @@ impl Fault {
             Fault::Partition { until, .. }
             | Fault::Cut { until, .. }
             | Fault::Loss { until, .. }
+            | Fault::Gilbert { until, .. }
+            | Fault::Duplicate { until, .. }
+            | Fault::Corrupt { until, .. }
+            | Fault::Mtu { until, .. }
+            | Fault::Block { until, .. }
             | Fault::Delay { until, .. } => *until,
             Fault::Freeze { until, .. } => Some(*until),
             Fault::Crash { .. }
@@ -267,6 +400,11 @@ impl Fault {
             Fault::Partition { .. } => "partition",
             Fault::Cut { .. } => "cut",
             Fault::Loss { .. } => "loss",
+            Fault::Gilbert { .. } => "gilbert",
+            Fault::Duplicate { .. } => "duplicate",
+            Fault::Corrupt { .. } => "corrupt",
+            Fault::Mtu { .. } => "mtu",
+            Fault::Block { .. } => "block",
             Fault::Delay { .. } => "delay",
             Fault::Freeze { .. } => "freeze",
         }
@@ -280,6 +418,11 @@ impl Fault {
             | Fault::Leave { nodes, .. }
             | Fault::Namesake { nodes, .. }
             | Fault::Loss { nodes, .. }
+            | Fault::Gilbert { nodes, .. }
+            | Fault::Duplicate { nodes, .. }
+            | Fault::Corrupt { nodes, .. }
+            | Fault::Mtu { nodes, .. }
+            | Fault::Block { nodes, .. }
             | Fault::Delay { nodes, .. }
             | Fault::Freeze { nodes, .. } => vec![("nodes", nodes)],
             Fault::Partition { sides, .. } => {

@@ -7,13 +7,17 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::duration::show;
-use crate::network::Latency;
+use crate::network::{Latency, PACKET_HEADER_BYTES};
 use crate::scenario::fault::Fault;
 use crate::scenario::labels::{self, Label};
 use crate::scenario::{Scenario, ScenarioError};
 
 /// The most nodes of a scenario, and the most that a fault may add.
 const MOST_NODES: usize = 1_000_000;
+
+/// A packet has its headers at least, and a length of 16 bits.
+const LEAST_MTU: usize = PACKET_HEADER_BYTES;
+const MOST_MTU: usize = 65_535;
 
 /// Where a value stands in a scenario: keys and positions, outermost first.
 type FieldPath = Vec<Step>;
@@ -159,7 +163,16 @@ impl Scenario {
             Fault::Partition { sides, .. } if sides.is_empty() => {
                 Err(wrong("sides", "has no side; name the nodes of at least one".to_owned()))
             }
-            Fault::Loss { rate, .. } => within(path("rate"), *rate, 0.0, 1.0),
+            Fault::Loss { rate, .. }
+            | Fault::Duplicate { rate, .. }
+            | Fault::Corrupt { rate, .. } => within(path("rate"), *rate, 0.0, 1.0),
+            Fault::Gilbert { enter, leave, loss_good, loss_bad, .. } => {
+                within(path("enter"), *enter, 0.0, 1.0)?;
+                within(path("leave"), *leave, 0.0, 1.0)?;
+                within(path("loss_good"), *loss_good, 0.0, 1.0)?;
+                within(path("loss_bad"), *loss_bad, 0.0, 1.0)
+            }
+            Fault::Mtu { bytes, .. } => within(path("bytes"), *bytes, LEAST_MTU, MOST_MTU),
             Fault::Join { count, .. } => within(path("count"), *count, 1, MOST_NODES),
             _ => Ok(()),
         }
@@ -323,6 +336,37 @@ events = [{ kind = "failed", about = ["n5"], at_least = 1 }]
             ),
         ] {
             assert_eq!(error(replace, by), expected);
+        }
+    }
+
+    #[test]
+    fn a_fault_of_the_network_is_read_and_its_bounds_are_checked() {
+        let with = |fault: &str| {
+            let text = format!("{GOOD}\n[[faults]]\nat = \"1s\"\n{fault}");
+            Scenario::from_toml(&text).map_err(|error| error.to_string())
+        };
+        for good in [
+            "kind = \"duplicate\"\nrate = 0.5\nnodes = [\"n1\"]\ndirection = \"in\"",
+            "kind = \"corrupt\"\nrate = 1.0\nrandom = 2",
+            "kind = \"mtu\"\nbytes = 576",
+            "kind = \"block\"\nprotocol = \"udp\"\ndirection = \"out\"",
+            "kind = \"gilbert\"\nenter = 0.01\nleave = 0.1",
+        ] {
+            assert!(with(good).is_ok(), "{:?}", with(good));
+        }
+        for (bad, problem) in [
+            ("kind = \"duplicate\"\nrate = 1.5", "faults[2].rate: 1.5 is out of range; use 0 to 1"),
+            ("kind = \"corrupt\"\nrate = -1.0", "faults[2].rate: -1 is out of range; use 0 to 1"),
+            ("kind = \"mtu\"\nbytes = 7", "faults[2].bytes: 7 is out of range; use 28 to 65535"),
+            (
+                "kind = \"gilbert\"\nenter = 0.1\nleave = 2.0",
+                "faults[2].leave: 2 is out of range; use 0 to 1",
+            ),
+            ("kind = \"block\"\nprotocol = \"icmp\"", "`udp` or `tcp`"),
+            ("kind = \"mtu\"\nbytes = 576\nnodes = [\"n9\"]", "faults[2].nodes: there is no n9"),
+        ] {
+            let error = with(bad).unwrap_err();
+            assert!(error.contains(problem), "{error}");
         }
     }
 

@@ -9,7 +9,7 @@ use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use headcount::{Node, Standing};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -17,6 +17,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::agent::LEAVE_DEADLINE;
+use crate::agent::connections::Connections;
+use crate::agent::hosts;
 use crate::agent::metrics::{self, EventCounts, Metrics};
 use crate::failure::Failure;
 use crate::view::{MemberView, View};
@@ -31,6 +33,15 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 pub(crate) struct LeaveAnswer {
     /// How many peers acknowledged that the node leaves.
     pub(crate) acknowledged: usize,
+}
+
+/// By which names requests may call the endpoint's host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hosts {
+    /// Addresses and `localhost`: a web page's own name is none of them.
+    Addresses,
+    /// Any name.
+    Any,
 }
 
 /// A running endpoint.
@@ -59,18 +70,26 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 impl Endpoint {
-    /// Serves `node` on `listener`.
-    pub(crate) fn start(listener: TcpListener, node: Node) -> Result<Endpoint, Failure> {
+    /// Serves `node` on `listener` to requests for `hosts`.
+    pub(crate) fn start(
+        listener: TcpListener,
+        node: Node,
+        hosts: Hosts,
+    ) -> Result<Endpoint, Failure> {
         let address = listener.local_addr().map_err(|error| Failure::input("http", error))?;
         let events = EventCounts::default();
         let counting = tokio::spawn(count_events(node.clone(), events.clone()));
         let (stop, mut stopped) = watch::channel(false);
         let metrics = Metrics::new(node.clone(), events);
-        let router = router(App { node, metrics, stop: stop.clone() });
-        let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-            // An error means that nobody can stop it any more; then it is over as well.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        });
+        let mut router = router(App { node, metrics, stop: stop.clone() });
+        if hosts == Hosts::Addresses {
+            router = router.layer(middleware::from_fn(hosts::only_addresses));
+        }
+        let server =
+            axum::serve(Connections::new(listener), router).with_graceful_shutdown(async move {
+                // An error means that nobody can stop it any more; then it is over as well.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            });
         Ok(Endpoint { address, stop, server: tokio::spawn(server.into_future()), counting })
     }
 
@@ -137,7 +156,7 @@ async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
         _ if !condition.running => (no, "stopped: the node has ended\n"),
         Standing::Left => (no, "left: the node said goodbye\n"),
         Standing::Member if condition.ready => (StatusCode::OK, "ready\n"),
-        Standing::Member => (no, "joining: no seed has answered yet\n"),
+        Standing::Member => (no, "joining: no seed has let this node in yet; the log says why\n"),
         Standing::Evicted => (no, "evicted: an operator removed this node\n"),
         Standing::Displaced { .. } => {
             (no, "displaced: another live process has this name; give each its own\n")
@@ -165,14 +184,20 @@ fn current(node: &Node) -> View {
 }
 
 /// Browsers name the page that sends a request; no page has business here, even if its reader can
-/// reach this address.
+/// reach this address. A leave that has begun is finished, even if whoever asked for it goes away.
 async fn leave(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     if headers.contains_key(ORIGIN) {
         return (StatusCode::FORBIDDEN, "not for web pages\n").into_response();
     }
-    tracing::info!(reason = "asked over HTTP", "leaving");
-    let left = app.node.leave(LEAVE_DEADLINE).await;
-    tracing::info!(acknowledged = left.acknowledged, "left");
-    app.stop.send_replace(true);
-    Json(LeaveAnswer { acknowledged: left.acknowledged }).into_response()
+    let leaving = tokio::spawn(async move {
+        tracing::info!(reason = "asked over HTTP", "leaving");
+        let left = app.node.leave(LEAVE_DEADLINE).await;
+        tracing::info!(acknowledged = left.acknowledged, "left");
+        app.stop.send_replace(true);
+        left.acknowledged
+    });
+    match leaving.await {
+        Ok(acknowledged) => Json(LeaveAnswer { acknowledged }).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }

@@ -15,8 +15,12 @@ use prometheus_client::registry::Registry;
 
 type Label = [(&'static str, &'static str); 1];
 
-/// How often something happened, by the event's name.
-pub(crate) type EventCounts = Family<Label, Counter>;
+/// How often something happened, and how often nobody could tell what. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EventCounts {
+    by_name: Family<Label, Counter>,
+    missed: Counter,
+}
 
 /// Everything that is measured of one node.
 #[derive(Debug)]
@@ -29,7 +33,10 @@ impl Metrics {
     pub(crate) fn new(node: Node, events: EventCounts) -> Metrics {
         let mut registry = Registry::with_prefix("headcount");
         registry.register_collector(Box::new(NodeCollector { node }));
-        registry.register("events", "What this node saw happen to members, by event", events);
+        let help = "What this node saw happen to members, by event";
+        registry.register("events", help, events.by_name);
+        let help = "Events that happened faster than they could be counted by name";
+        registry.register("events_missed", help, events.missed);
         Metrics { registry }
     }
 
@@ -41,9 +48,16 @@ impl Metrics {
     }
 }
 
-/// Counts `event` if it is about a member.
+/// Counts `event` if it is about a member, and what a gap swallowed.
 pub(crate) fn count(events: &EventCounts, event: &NodeEvent) {
-    let NodeEvent::Event(event) = event else { return };
+    let event = match event {
+        NodeEvent::Event(event) => event,
+        NodeEvent::Gap { missed, .. } => {
+            events.missed.inc_by(*missed);
+            return;
+        }
+        _ => return,
+    };
     let name = match event {
         Event::Joined(_) => "joined",
         Event::Updated(_) => "updated",
@@ -57,7 +71,7 @@ pub(crate) fn count(events: &EventCounts, event: &NodeEvent) {
         Event::Isolated => "isolated",
         _ => return,
     };
-    events.get_or_create(&[("event", name)]).inc();
+    events.by_name.get_or_create(&[("event", name)]).inc();
 }
 
 #[derive(Debug)]
@@ -133,7 +147,7 @@ where
 
 /// Name without the `_total` that the text format adds, meaning, and value.
 fn totals(stats: &NodeStats) -> [(&'static str, &'static str, u64); 29] {
-    let NodeStats { protocol: p, sockets: s } = stats;
+    let (p, s) = (&stats.protocol, &stats.sockets);
     [
         ("datagrams_sent", "Datagrams sent", p.datagrams_sent),
         ("datagrams_received", "Datagrams received, junk included", p.datagrams_received),

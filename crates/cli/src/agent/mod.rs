@@ -1,20 +1,24 @@
 //! `headcount agent`: one node as a process, with an HTTP endpoint.
 
+mod connections;
+mod hosts;
 pub(crate) mod http;
+mod log;
 mod metrics;
 mod options;
+mod signals;
 
-use std::io;
 use std::time::Duration;
 
 use headcount::NodeError;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
 use crate::output;
-use http::Endpoint;
+use http::{Endpoint, Hosts};
+use log::Log;
+use options::Options;
 pub(crate) use options::{Args, DEFAULT_HTTP_PORT};
+pub(crate) use signals::Signals;
 
 /// A leaving node waits so long for acknowledgements.
 pub(crate) const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
@@ -25,10 +29,24 @@ pub(crate) const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
 /// Options that cannot be, ports that are taken, a node that stops by itself.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let options = args.options()?;
-    log()?;
+    let log = Log::start()?;
+    let signals = Signals::listen()?;
+    let result = serve(options, signals).await;
+    log.flush();
+    result
+}
+
+async fn serve(options: Options, mut signals: Signals) -> Result<(), Failure> {
     let listener = http::bind(options.http()?).await?;
-    let node = options.builder().start().await.map_err(not_started)?;
-    let mut endpoint = Endpoint::start(listener, node.clone())?;
+    let hosts = if options.http_any_address() { Hosts::Any } else { Hosts::Addresses };
+    let node = tokio::select! {
+        node = options.builder().start() => node.map_err(not_started)?,
+        signal = signals.next() => {
+            tracing::info!(reason = signal, "ended before the start");
+            return Ok(());
+        }
+    };
+    let mut endpoint = Endpoint::start(listener, node.clone(), hosts)?;
     // Whoever starts an agent may close the pipe once it has read this; the agent goes on.
     let _ = output::line(&format!(
         "listening gossip={} http={} name={}",
@@ -37,8 +55,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         node.name()
     ));
     let stopped = tokio::select! {
-        end = ended_by_signal() => {
-            tracing::info!(reason = end?, "leaving");
+        signal = signals.next() => {
+            tracing::info!(reason = signal, "leaving");
             let left = node.leave(LEAVE_DEADLINE).await;
             tracing::info!(acknowledged = left.acknowledged, "left");
             false
@@ -56,34 +74,4 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 /// Why a node did not start, with the options' names.
 pub(crate) fn not_started(error: NodeError) -> Failure {
     Failure::Input(error.to_string())
-}
-
-/// Waits for the first signal that asks to end.
-pub(crate) async fn ended_by_signal() -> Result<&'static str, Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::input("signals", error));
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => Ok("SIGINT"),
-        _ = terminate.recv() => Ok("SIGTERM"),
-    }
-}
-
-/// Logs to the standard error, what `RUST_LOG` says: by default `info` and more serious.
-fn log() -> Result<(), Failure> {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter).map_err(|error| {
-            Failure::input(
-                format!("RUST_LOG: {filter:?}"),
-                format!("{error}; use for example info"),
-            )
-        })?,
-        _ => EnvFilter::new("info"),
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
-        .try_init()
-        .map_err(|error| Failure::input("log", error))
 }

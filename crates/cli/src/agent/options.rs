@@ -125,6 +125,11 @@ impl Options {
         Err(Failure::input(format!("http: {http}"), problem))
     }
 
+    /// Whether HTTP may be served, and asked for, under any address and name.
+    pub(crate) fn http_any_address(&self) -> bool {
+        self.http_any_address
+    }
+
     /// The node that these options describe.
     pub(crate) fn builder(self) -> Builder {
         let mut builder = Node::builder(self.cluster.as_deref().unwrap_or(DEFAULT_CLUSTER))

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use headcount::{Detector, Leave, Life, Members, Node, Status};
+use headcount::{Detector, Leave, Life, Members, Node};
 
 use crate::agent::not_started;
 use crate::failure::Failure;
+use crate::local::look::Look;
 use crate::local::sightings::Sightings;
-use crate::view::View;
 
 const CLUSTER: &str = "local";
 
@@ -116,26 +116,8 @@ impl Cluster {
         self.running().map(|node| node.name().to_owned()).collect()
     }
 
-    /// Whether every node that runs sees exactly those that run. Each is in its own view, so equal
-    /// views of the right length say it.
-    pub(crate) fn is_converged(&self) -> bool {
-        let running = self.running().count();
-        let views: Vec<_> = self.running().map(Node::members).collect();
-        views.iter().all(|v| v.live_len() == running && v.view_id() == views[0].view_id())
-    }
-
-    /// Whether, besides, nobody is suspect and every node has heard it of its peers.
-    pub(crate) fn is_settled(&self) -> bool {
-        let lone = self.running().count() == 1;
-        self.is_converged()
-            && self.running().map(Node::members).all(|view| {
-                let calm = view.live().all(|member| member.status() == Status::Alive);
-                calm && (lone || view.agreement().is_complete())
-            })
-    }
-
-    /// What each running node sees, for people and programs.
-    pub(crate) fn views(&self) -> Vec<View> {
-        self.running().map(|node| View::new(node.name(), &node.members())).collect()
+    /// What every node that runs sees now.
+    pub(crate) fn look(&self) -> Look {
+        Look::new(self.running())
     }
 }

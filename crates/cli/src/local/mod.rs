@@ -2,6 +2,7 @@
 //! dies, returns, or leaves.
 
 mod cluster;
+mod look;
 mod outcome;
 mod picture;
 mod screen;
@@ -14,8 +15,8 @@ use std::time::Duration;
 
 use headcount::Detector;
 
-use crate::agent;
-use crate::agent::http::{self, Endpoint};
+use crate::agent::Signals;
+use crate::agent::http::{self, Endpoint, Hosts};
 use crate::failure::Failure;
 use crate::{input, output};
 use cluster::Cluster;
@@ -71,12 +72,12 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     }
     let mut story = Story::new(&args, Screen::new(args.json));
     let (outcome, result) = story.tell(&args).await;
-    match (args.json, &result) {
-        (_, Err(Failure::Input(_) | Failure::Closed)) => {}
-        (true, _) => output::json(&outcome)?,
-        (false, _) => output::raw(&outcome.summary())?,
-    }
-    result?;
+    let told = match (args.json, &result) {
+        (_, Err(Failure::Input(_) | Failure::Closed)) => Ok(()),
+        (true, _) => output::json(&outcome),
+        (false, _) => output::raw(&outcome.summary()),
+    };
+    result.and(told)?;
     if args.keep {
         keep(&story.cluster, args.json).await?;
     }
@@ -88,7 +89,8 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 async fn keep(cluster: &Cluster, json: bool) -> Result<(), Failure> {
     let Some(node) = cluster.first() else { return Ok(()) };
     let listener = http::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
-    let mut endpoint = Endpoint::start(listener, node.clone())?;
+    let mut signals = Signals::listen()?;
+    let mut endpoint = Endpoint::start(listener, node.clone(), Hosts::Addresses)?;
     let address = endpoint.address();
     let text = format!(
         "\n{} nodes go on until Ctrl-C. Another terminal can look at {}:\n  \
@@ -102,7 +104,7 @@ async fn keep(cluster: &Cluster, json: bool) -> Result<(), Failure> {
         output::line(&text)?
     }
     tokio::select! {
-        end = agent::ended_by_signal() => drop(end?),
+        _ = signals.next() => {}
         _ = endpoint.left() => {}
     }
     endpoint.stop().await;

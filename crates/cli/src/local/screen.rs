@@ -42,9 +42,9 @@ impl Screen {
         if self.mode == Mode::Silent {
             return Ok(());
         }
-        output::raw(&format!("{}{text}\n", self.erase()))?;
+        let text = format!("{}{text}\n", self.erase());
         self.drawn_at = None;
-        Ok(())
+        self.show(&text)
     }
 
     /// Redraws the table in place if it is time, on a terminal.
@@ -55,15 +55,26 @@ impl Screen {
         }
         let table = table();
         // Without automatic line wrap, so that one line of the table is one line of the terminal.
-        output::raw(&format!("{}\x1b[?7l{table}\x1b[?7h\n", self.erase()))?;
+        let text = format!("{}\x1b[?7l{table}\x1b[?7h\n", self.erase());
         self.drawn_lines = table.lines().count();
         self.drawn_at = Some(Instant::now());
-        Ok(())
+        self.show(&text)
     }
 
     /// Leaves this table as it is among the lines.
     pub(crate) fn settle(&mut self, table: &str) -> Result<(), Failure> {
         self.line(&format!("\n{table}\n"))
+    }
+
+    /// Whoever looks on may go away; the show goes on, since its end decides the exit code.
+    fn show(&mut self, text: &str) -> Result<(), Failure> {
+        match output::raw(text) {
+            Err(Failure::Closed) => {
+                self.mode = Mode::Silent;
+                Ok(())
+            }
+            shown => shown,
+        }
     }
 
     /// What takes the last table away: to its first line, and everything below it deleted.

@@ -62,7 +62,6 @@ impl Sightings {
                 NodeEvent::Event(Event::Recovered(m)) => self.add(&observer, Seen::Recovered, &m),
                 NodeEvent::Event(Event::Restarted(m)) => self.add(&observer, Seen::Restarted, &m),
                 NodeEvent::Event(Event::Left(m)) => self.add(&observer, Seen::Left, &m),
-                NodeEvent::Event(_) => {}
                 NodeEvent::Snapshot(members) | NodeEvent::Gap { members, .. } => {
                     for member in &members {
                         match member.status() {
@@ -73,6 +72,7 @@ impl Sightings {
                         }
                     }
                 }
+                _ => {}
             }
         }
     }

@@ -59,7 +59,9 @@ impl Story {
         let mut outcome = std::mem::take(&mut self.outcome);
         outcome.converged = result.is_ok();
         outcome.false_failures = self.cluster.sightings().false_failures(&self.dead);
-        outcome.views = self.cluster.views();
+        if result.is_err() {
+            outcome.views = self.cluster.look().views();
+        }
         if result.is_ok() && outcome.false_failures > 0 {
             let count = outcome.false_failures;
             let text = format!("a living member was seen as failed {count} times");
@@ -78,7 +80,17 @@ impl Story {
             }
         }
         self.screen.line("at the end: every view equal, and each node has heard so")?;
-        self.until("equal views that all peers confirm", Cluster::is_settled).await?;
+        let mut views = Vec::new();
+        self.until("equal views that all peers confirm", |cluster| {
+            let look = cluster.look();
+            let settled = look.is_settled();
+            if settled {
+                views = look.views();
+            }
+            settled
+        })
+        .await?;
+        self.outcome.views = views;
         self.screen.settle(&picture::draw(&self.cluster))
     }
 
@@ -90,7 +102,7 @@ impl Story {
             "converge: {nodes} nodes on loopback; period {period_ms} ms to keep this short, \
              detector {detector}"
         ))?;
-        self.until("equal views", Cluster::is_converged).await?;
+        self.until("equal views", |c| c.look().is_converged()).await?;
         self.outcome.converged_ms = Some(millis(self.begun.elapsed()));
         self.screen.settle(&picture::draw(&self.cluster))
     }
@@ -121,7 +133,7 @@ impl Story {
         self.cluster.start_all().await?;
         let name = self.outcome.killed.clone().unwrap_or_default();
         self.screen.line(&format!("restart: {name} starts again, at another port"))?;
-        self.until("everybody to see it return", Cluster::is_converged).await?;
+        self.until("everybody to see it return", |c| c.look().is_converged()).await?;
         self.outcome.returned_ms = Some(millis(restarted_at.elapsed()));
         self.screen.settle(&picture::draw(&self.cluster))
     }

@@ -1,4 +1,9 @@
 use std::fs;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -92,7 +97,7 @@ fn an_agent_that_finds_no_seed_is_healthy_but_not_ready() {
     assert_eq!(lost.ask("GET", "/healthz", "").0, 200);
     let (status, reason) = lost.ask("GET", "/readyz", "");
     assert_eq!(status, 503);
-    assert!(reason.contains("no seed has answered"), "{reason}");
+    assert!(reason.contains("no seed has let this node in"), "{reason}");
     let alone = Agent::start("alone", &[]);
     assert_eq!(alone.ask("GET", "/readyz", ""), (200, "ready\n".to_owned()));
 }
@@ -141,4 +146,67 @@ fn flags_win_over_the_file() {
     let own = &view["members"][0];
     assert_eq!((&own["name"], &own["zone"]), (&"flag".into(), &"east".into()));
     assert_eq!(own["tags"]["role"], "api");
+}
+
+#[test]
+fn an_agent_told_to_leave_ends_even_if_nobody_waits_for_the_answer() {
+    let [mut a, b, c] = cluster();
+    // They do not acknowledge, so that the leave takes its time.
+    b.signal("STOP");
+    c.signal("STOP");
+    let mut request = TcpStream::connect(&a.http).expect("it listens");
+    write!(request, "POST /v1/leave HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n\r\n", a.http)
+        .expect("it reads");
+    eventually("a begins to leave", || a.ask("GET", "/readyz", "").0 == 503);
+    drop(request);
+    assert_eq!(a.process.wait(), Some(0));
+}
+
+#[test]
+fn a_log_that_nobody_reads_does_not_stop_an_agent() {
+    let (mut reader, mut writer) = io::pipe().expect("a pipe");
+    let stderr = writer.try_clone().expect("a pipe");
+    let written: &AtomicUsize = Box::leak(Box::default());
+    let filler = thread::spawn(move || {
+        while writer.write_all(&[b'.'; 512]).is_ok() {
+            written.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    eventually("the pipe is full", || {
+        let before = written.load(Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(200));
+        before > 0 && before == written.load(Ordering::Relaxed)
+    });
+    let peer = Agent::start("peer", &[]);
+    let mut agent = Agent::start_logging(stderr.into(), "trace", "mute", &["--seed", &peer.gossip]);
+    eventually("both are members", || agent.members().len() == 2 && peer.members().len() == 2);
+    assert_eq!(agent.ask("GET", "/healthz", "").0, 200);
+    agent.signal("TERM");
+    assert_eq!(agent.process.wait(), Some(0));
+    let mut some = [0];
+    reader.read_exact(&mut some).expect("it was full");
+    drop(reader);
+    filler.join().expect("it ends when nobody can read any more");
+}
+
+#[test]
+fn a_host_is_named_by_its_address_unless_any_is_allowed() {
+    let strict = Agent::start("strict", &[]);
+    assert_eq!(strict.ask_as("localhost:7947", "GET", "/v1/view", "").0, 200);
+    for (method, path) in [("GET", "/v1/view"), ("POST", "/v1/leave")] {
+        let (status, reason) = strict.ask_as("page.example", method, path, "");
+        assert_eq!(status, 403, "{path}");
+        assert!(reason.contains("--http-any-address"), "{reason}");
+    }
+    let open = Agent::start("open", &["--http-any-address"]);
+    assert_eq!(open.ask_as("agent.example", "GET", "/v1/view", "").0, 200);
+}
+
+#[test]
+fn idle_connections_do_not_keep_others_out_for_ever() {
+    let agent = Agent::start("a", &[]);
+    let connect = |_| TcpStream::connect(&agent.http).expect("it listens");
+    let idle: Vec<TcpStream> = (0..100).map(connect).collect();
+    assert_eq!(agent.ask("GET", "/healthz", "").0, 200);
+    drop(idle);
 }

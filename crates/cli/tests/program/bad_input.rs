@@ -41,6 +41,9 @@ fn a_flag_that_cannot_be_is_named_with_its_remedy() {
 fn a_setting_out_of_range_is_named_with_its_range() {
     let agent = ["agent", "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0"];
     refused(&[&agent[..], &["--period", "1ms"]].concat(), &["period", "10ms"]);
+    let endless = "18446744073709551615s";
+    refused(&[&agent[..], &["--period", endless]].concat(), &["period", "60s"]);
+    refused(&["local", "--period", endless], &["period", "60s"]);
     refused(&[&agent[..], &["--name", ""]].concat(), &["name", "empty"]);
     refused(&[&agent[..], &["--zone", &"z".repeat(40)]].concat(), &["zone", "32"]);
     let tag = format!("k={}", "v".repeat(300));
@@ -77,9 +80,9 @@ fn a_config_file_names_its_own_errors() {
 
 #[test]
 fn an_agent_that_is_not_there_is_named() {
-    let gone = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = gone.local_addr().expect("bound").to_string();
-    drop(gone);
+    // An address of this process's own, and a port that nothing listens at.
+    let [.., high, middle, low] = std::process::id().to_be_bytes();
+    let address = format!("127.{}.{middle}.{low}:9", high | 0x80);
     for command in ["members", "leave"] {
         refused(&[command, "--agent", &address], &[&address, "no agent answers", "--agent"]);
     }

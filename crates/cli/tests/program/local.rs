@@ -1,8 +1,6 @@
-use std::process::{Command, Stdio};
-
 use serde_json::Value;
 
-use crate::support::{headcount, keys};
+use crate::support::{headcount, keys, unheard};
 
 const FIELDS: [&str; 15] = [
     "all_failed_ms",
@@ -92,7 +90,8 @@ fn the_killed_and_the_left_are_told_apart() {
 
 #[test]
 fn many_nodes_converge_and_none_is_falsely_failed() {
-    let ended = headcount(&["local", "--nodes", "50", "--steps", "converge", "--json"]);
+    let ended =
+        headcount(&["local", "--nodes", "50", "--period", "1s", "--steps", "converge", "--json"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let outcome = ended.json();
     assert_eq!(outcome["false_failures"], 0);
@@ -121,14 +120,16 @@ fn without_a_terminal_the_show_is_told_in_lines() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_headcount"))
-        .args(["local", "--nodes", "2", "--steps", "converge"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program is built");
-    drop(child.stdout.take());
-    let ended = child.wait_with_output().expect("it ends");
-    assert_eq!(ended.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+    let ended = unheard(&["local", "--nodes", "2", "--steps", "converge"]);
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn a_reader_that_goes_away_hides_no_failure() {
+    for more in [&[][..], &["--json"]] {
+        let ended = unheard(&[&["local", "--nodes", "3", "--timeout", "1ms"], more].concat());
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        assert!(ended.stderr.contains("--timeout"), "{}", ended.stderr);
+    }
 }

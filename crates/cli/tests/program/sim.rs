@@ -1,6 +1,6 @@
 use std::fs;
 
-use crate::support::{headcount, keys};
+use crate::support::{headcount, keys, unheard};
 
 const CALM: &str = "name = \"calm\"\nnodes = 5\nduration = \"5s\"\n";
 
@@ -55,4 +55,23 @@ fn a_check_that_fails_is_told_with_the_line_that_replays_it() {
     assert!(ended.stdout.contains("calm: 2 of 2 seeds"), "{}", ended.stdout);
     assert!(ended.stdout.contains("unfair: 0 of 2 seeds"), "{}", ended.stdout);
     assert!(ended.stdout.contains(&replay), "{}", ended.stdout);
+}
+
+#[test]
+fn a_reader_that_goes_away_hides_no_failed_check() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (good, bad) = (dir.path().join("calm.toml"), dir.path().join("unfair.toml"));
+    fs::write(&good, CALM).expect("written");
+    fs::write(&bad, UNFAIR).expect("written");
+    let [dir, good, bad] = [dir.path(), &good, &bad].map(|path| path.to_str().expect("text"));
+    for (args, code) in [
+        (&["sim", "run", good][..], 0),
+        (&["sim", "run", bad], 1),
+        (&["sim", "run", bad, "--json"], 1),
+        (&["sim", "sweep", good, "--seeds", "3..5"], 0),
+        (&["sim", "sweep", dir, "--seeds", "3..5"], 1),
+    ] {
+        let ended = unheard(args);
+        assert_eq!(ended.code, Some(code), "{args:?}: {}", ended.stderr);
+    }
 }

@@ -1,6 +1,7 @@
 //! Starting the program, and talking to it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// What takes longer hangs. No verdict depends on it.
-pub(crate) const HANG: Duration = Duration::from_secs(120);
+pub(crate) const HANG: Duration = Duration::from_secs(300);
 
 /// How a run of the program ended.
 pub(crate) struct Ended {
@@ -28,21 +29,29 @@ impl Ended {
 
 /// Runs the program to its end.
 pub(crate) fn headcount(args: &[&str]) -> Ended {
-    let mut child = Running(
-        Command::new(env!("CARGO_BIN_EXE_headcount"))
-            .args(args)
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program is built"),
-    );
+    let mut child = spawn(args);
     let stdout = read_all(child.0.stdout.take().expect("piped"));
+    ended(child, || stdout.join().expect("it reads to the end"))
+}
+
+/// Runs the program to its end with nobody reading its standard output.
+pub(crate) fn unheard(args: &[&str]) -> Ended {
+    let mut child = spawn(args);
+    drop(child.0.stdout.take());
+    ended(child, String::new)
+}
+
+fn spawn(args: &[&str]) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    command.args(args).env_remove("RUST_LOG").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running(command.spawn().expect("the program is built"))
+}
+
+fn ended(mut child: Running, stdout: impl FnOnce() -> String) -> Ended {
     let stderr = read_all(child.0.stderr.take().expect("piped"));
     let code = child.wait();
-    let text = |reader: JoinHandle<String>| reader.join().expect("it reads to the end");
-    Ended { code, stdout: text(stdout), stderr: text(stderr) }
+    Ended { code, stdout: stdout(), stderr: stderr.join().expect("it reads to the end") }
 }
 
 fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
@@ -81,6 +90,7 @@ impl Drop for Running {
 /// A running `headcount agent`.
 pub(crate) struct Agent {
     pub(crate) process: Running,
+    _log: Log,
     pub(crate) gossip: String,
     pub(crate) http: String,
 }
@@ -88,14 +98,25 @@ pub(crate) struct Agent {
 impl Agent {
     /// Starts an agent on free loopback ports and waits until it listens.
     pub(crate) fn start(name: &str, more: &[&str]) -> Agent {
+        let log = Log::new(name);
+        let stderr = log.file.try_clone().expect("a file");
+        Agent::start_logging_to(stderr.into(), log, "info", name, more)
+    }
+
+    /// Starts one whose log goes elsewhere, with this `RUST_LOG`.
+    pub(crate) fn start_logging(stderr: Stdio, filter: &str, name: &str, more: &[&str]) -> Agent {
+        Agent::start_logging_to(stderr, Log::new(name), filter, name, more)
+    }
+
+    fn start_logging_to(stderr: Stdio, log: Log, filter: &str, name: &str, more: &[&str]) -> Agent {
         let child = Command::new(env!("CARGO_BIN_EXE_headcount"))
             .args(["agent", "--name", name, "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0"])
             .args(["--period", "100ms"])
             .args(more)
-            .env_remove("RUST_LOG")
+            .env("RUST_LOG", filter)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .expect("the program is built");
         let mut process = Running(child);
@@ -106,7 +127,7 @@ impl Agent {
         let [word, gossip, http, said] = fields[..] else { panic!("not the first line: {line:?}") };
         assert_eq!((word, said), ("listening", format!("name={name}").as_str()));
         let value = |field: &str, key| field.strip_prefix(key).expect("its key").to_owned();
-        Agent { process, gossip: value(gossip, "gossip="), http: value(http, "http=") }
+        Agent { process, _log: log, gossip: value(gossip, "gossip="), http: value(http, "http=") }
     }
 
     /// Dies without a word.
@@ -138,16 +159,49 @@ impl Agent {
 
     /// Asks over HTTP: the status and the body.
     pub(crate) fn ask(&self, method: &str, path: &str, header: &str) -> (u16, String) {
+        self.ask_as(&self.http, method, path, header)
+    }
+
+    /// Asks as somebody would who knows the agent's host by the name `host`.
+    pub(crate) fn ask_as(
+        &self,
+        host: &str,
+        method: &str,
+        path: &str,
+        header: &str,
+    ) -> (u16, String) {
         let address: SocketAddr = self.http.parse().expect("an address");
         let mut stream = TcpStream::connect(address).expect("it listens");
         stream.set_read_timeout(Some(HANG)).expect("not zero");
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n");
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
         write!(stream, "{head}{header}Content-Length: 0\r\n\r\n").expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("text");
         let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
         let body = answer.split_once("\r\n\r\n").expect("a body").1;
         (status.expect("a status"), body.to_owned())
+    }
+}
+
+/// What an agent logs; shown if its test fails.
+struct Log {
+    name: String,
+    file: File,
+}
+
+impl Log {
+    fn new(name: &str) -> Log {
+        Log { name: name.to_owned(), file: tempfile::tempfile().expect("a file") }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let mut text = String::new();
+        let read = self.file.rewind().and_then(|()| self.file.read_to_string(&mut text));
+        if thread::panicking() && read.is_ok() {
+            eprintln!("log of {}:\n{text}", self.name);
+        }
     }
 }
 

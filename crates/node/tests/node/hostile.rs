@@ -50,7 +50,7 @@ async fn junk_streams_are_counted_closed_and_do_no_harm() {
 async fn idle_connections_neither_stop_the_protocol_nor_keep_newcomers_out() {
     let nodes = cluster(&["a", "b"]).await;
     let mut idle = Vec::new();
-    for _ in 0..50 {
+    for _ in 0..200 {
         idle.push(TcpStream::connect(nodes[0].address()).await.expect("accepted"));
     }
     let third = crate::harness::start("c", &[&nodes[0]]).await;

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use headcount::{Node, NodeError, SeedError, SeedOutcome};
@@ -6,10 +7,13 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use crate::harness::{on_loopback, start, until, within_reason};
 
-/// A port where nothing listens.
-async fn closed_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    listener.local_addr().expect("bound")
+/// A port where nothing listens: each call has a loopback address of its own, for a port that
+/// was free a moment ago on a shared one may be given to another test.
+fn closed_port() -> SocketAddr {
+    static CALLS: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    SocketAddr::from(([127, high | 0x80, low, call], 7_946))
 }
 
 /// Seeds that take connections and never say a word.
@@ -26,7 +30,7 @@ async fn a_join_waits_for_no_dead_seed_and_reports_each() {
     let good = start("a", &[]).await;
     let node = start("b", &[]).await;
     let holes = black_holes(20).await;
-    let closed = closed_port().await;
+    let closed = closed_port();
     let mut seeds: Vec<String> = holes
         .iter()
         .map(|hole| hole.local_addr().expect("bound").to_string())
@@ -56,7 +60,7 @@ async fn a_join_waits_for_no_dead_seed_and_reports_each() {
 #[tokio::test]
 async fn a_join_through_dead_seeds_says_why() {
     let node = start("a", &[]).await;
-    let closed = closed_port().await;
+    let closed = closed_port();
     let report = within_reason(node.join([closed], Duration::from_secs(3_600))).await;
     assert!(!report.joined());
     assert_eq!(report.seeds[0].outcome, SeedOutcome::Failed(SeedError::Refused));
@@ -78,7 +82,7 @@ async fn a_join_ends_when_its_time_is_up_or_when_it_is_dropped() {
 
 #[tokio::test]
 async fn a_node_with_seeds_is_ready_when_one_has_let_it_in_and_no_sooner() {
-    let closed = closed_port().await;
+    let closed = closed_port();
     let node = on_loopback("b").seeds([closed]).start().await.expect("it starts");
     until(|| node.stats().sockets.streams_failed >= 3).await;
     assert!(!node.is_ready(), "no cluster of one in silence, however often seeds fail");
@@ -91,7 +95,7 @@ async fn a_node_with_seeds_is_ready_when_one_has_let_it_in_and_no_sooner() {
 
 #[tokio::test]
 async fn one_list_of_seeds_serves_every_node() {
-    let addresses = [closed_port().await, closed_port().await, closed_port().await];
+    let addresses = [closed_port(), closed_port(), closed_port()];
     let mut nodes: Vec<Node> = Vec::new();
     for (name, address) in ["a", "b", "c"].into_iter().zip(addresses) {
         let builder = on_loopback(name).bind(address).seeds(addresses);
@@ -105,14 +109,30 @@ async fn one_list_of_seeds_serves_every_node() {
 
 #[tokio::test]
 async fn a_node_whose_only_seed_is_itself_begins_the_cluster() {
-    let address = closed_port().await;
+    let address = closed_port();
     let node = on_loopback("a").bind(address).seeds([address]).start().await.expect("it starts");
     assert!(node.is_ready());
+
+    let SocketAddr::V4(v4) = address else { panic!("it is IPv4") };
+    let mapped = SocketAddr::from((v4.ip().to_ipv6_mapped(), v4.port()));
+    node.shutdown().await;
+    let again = on_loopback("a").bind(address).seeds([mapped]).start().await.expect("it starts");
+    assert!(again.is_ready(), "however the address is written");
+}
+
+#[tokio::test]
+async fn a_node_that_has_said_goodbye_joins_nobody_and_says_so_at_once() {
+    let seed = start("a", &[]).await;
+    let node = start("b", &[]).await;
+    node.leave(Duration::from_secs(20)).await;
+    let report = within_reason(node.join([seed.address()], Duration::from_secs(3_600))).await;
+    assert!(!report.joined());
+    assert!(report.seeds[0].to_string().contains("this node is leaving"), "{}", report.seeds[0]);
 }
 
 #[tokio::test]
 async fn a_failed_start_names_the_setting_and_binds_nothing() {
-    let free = closed_port().await;
+    let free = closed_port();
     let long = "x".repeat(300);
     let wrong = [
         (on_loopback("a").bind(free).tag("blob", &long), "256"),

@@ -57,6 +57,40 @@ async fn a_blocked_runtime_shows_in_the_handle() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_blocked_again_and_again_blames_no_peer_for_it() {
+    // The peers live on threads of their own, as other processes do.
+    let mut elsewhere = tokio::runtime::Builder::new_multi_thread();
+    let elsewhere = elsewhere.worker_threads(1).enable_all().build().expect("a runtime");
+    let peers = elsewhere.spawn(cluster(&["a", "b"])).await.expect("they start");
+    let node = start("n", &[&peers[0]]).await;
+    until(|| node.members().live_len() == 3).await;
+
+    let before = node.stats().protocol.probes;
+    while node.stats().protocol.probes < before + 10 {
+        std::thread::sleep(PERIOD * 2);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.stats().protocol.probes_failed, 0);
+    assert_eq!(node.members().live_len(), 3);
+    elsewhere.shutdown_background();
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_node_to_stop_is_told_whatever_stops_it() {
+    let node = start("a", &[]).await;
+    let waiting = {
+        let node = node.clone();
+        tokio::spawn(async move { node.stopped().await })
+    };
+    node.set_load(None).await.expect("it runs");
+    assert!(!waiting.is_finished());
+    node.shutdown().await;
+    within_reason(waiting).await.expect("it ends");
+    UdpSocket::bind(node.bound()).await.expect("the port is free");
+    within_reason(node.stopped()).await;
+}
+
+#[tokio::test]
 async fn a_node_that_goes_silent_without_goodbye_fails_and_one_that_left_does_not() {
     let nodes = cluster(&["a", "b", "c"]).await;
     let mut events = nodes[0].events();

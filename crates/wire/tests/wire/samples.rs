@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_state::{
-    Attributes, AttributesVersion, Claim, Instance, Life, MAX_GENERATION, MAX_TAG_BYTES,
+    Attributes, AttributesVersion, Claim, Instance, Life, MAX_GENERATION, MAX_TAG_BYTES, MAX_TAGS,
     MAX_ZONE_BYTES, MemberId, Name, ProtocolRange, Serving, Status, Tags, Update, Version,
 };
 use headcount_wire::{
@@ -136,9 +136,10 @@ pub(crate) fn one_large_tag() -> Tags {
     Tags::from([("k".to_owned(), "v".repeat(MAX_TAG_BYTES - 1))])
 }
 
-/// As many tags as their bound allows: each costs six bytes besides its own two.
+/// As many tags as there may be, of as many bytes: each costs six bytes besides its own.
 pub(crate) fn most_tags() -> Tags {
-    (0..MAX_TAG_BYTES / 2).map(|key| (char::from(key as u8).to_string(), "v".to_owned())).collect()
+    let value = "v".repeat(MAX_TAG_BYTES / MAX_TAGS - 1);
+    (0..MAX_TAGS).map(|key| (char::from(key as u8).to_string(), value.clone())).collect()
 }
 
 pub(crate) fn bodies() -> [(&'static str, Body); 5] {

@@ -28,7 +28,7 @@ TOML
 cargo build --quiet --manifest-path "$root/Cargo.toml" --package headcount-cli
 cargo build --quiet --manifest-path "$work/Cargo.toml" --target-dir "$target/outsider"
 
-"$target/debug/headcount" agent --name host --cluster demo --bind 127.0.0.1:0 --http 127.0.0.1:0 \
+"$target/debug/headcount" agent --name host --cluster orders --bind 127.0.0.1:0 --http 127.0.0.1:0 \
     > "$work/agent.out" 2> "$work/agent.err" &
 agent=$!
 for _ in $(seq 100); do
@@ -36,6 +36,6 @@ for _ in $(seq 100); do
     [ -n "$seed" ] && break
     sleep 0.1
 done
-timeout 30 "$target/outsider/debug/outsider" "$seed" > "$work/outsider.out" || true
+timeout 8 "$target/outsider/debug/outsider" "$seed" > "$work/outsider.out" || true
 cat "$work/outsider.out"
 grep -q host "$work/outsider.out" || { echo "the outsider never saw the host"; exit 1; }

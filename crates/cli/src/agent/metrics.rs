@@ -58,20 +58,12 @@ pub(crate) fn count(events: &EventCounts, event: &NodeEvent) {
         }
         _ => return,
     };
-    let name = match event {
-        Event::Joined(_) => "joined",
-        Event::Updated(_) => "updated",
-        Event::Suspected(_) => "suspected",
-        Event::Refuted(_) => "refuted",
-        Event::Failed(_) => "failed",
-        Event::Recovered(_) => "recovered",
-        Event::Restarted(_) => "restarted",
-        Event::Left(_) => "left",
-        Event::Forgotten(_) => "forgotten",
-        Event::Isolated => "isolated",
-        _ => return,
-    };
-    events.by_name.get_or_create(&[("event", name)]).inc();
+    let counted =
+        event.member().is_some() || matches!(event, Event::Forgotten(_) | Event::Isolated);
+    if !counted {
+        return;
+    }
+    events.by_name.get_or_create(&[("event", event.name())]).inc();
 }
 
 #[derive(Debug)]

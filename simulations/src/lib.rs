@@ -41,6 +41,7 @@ mod report;
 mod scenario;
 mod sighting;
 mod simulation;
+mod standstill;
 mod streams;
 mod trace;
 mod truth;
@@ -48,8 +49,8 @@ mod truth;
 pub use network::{Delivery, DropReason, Latency, Verdict};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
-    Class, Direction, EngineSettings, EventRule, Expect, Fault, NetworkSettings, Protocol,
-    Scenario, ScenarioError, Start, Targets,
+    Class, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers, NetworkSettings,
+    Protocol, Scenario, ScenarioError, Start, Targets,
 };
 pub use sighting::{Kind, Sighting};
 pub use simulation::Simulation;

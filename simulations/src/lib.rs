@@ -29,12 +29,17 @@
 //! # Ok::<(), headcount_sim::ScenarioError>(())
 //! ```
 
+mod addresses;
 mod checkers;
 mod duration;
 mod faults;
+mod flags;
 mod judging;
+mod looks;
 mod network;
 mod node;
+mod numbers;
+mod pairs;
 mod queue;
 mod random;
 mod report;

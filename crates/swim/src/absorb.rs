@@ -134,7 +134,7 @@ impl Engine {
     }
 
     /// Keeps the candidates for gossip and probes in step with the live members.
-    fn follow_live_set(&mut self, now: Time, record: &Record) {
+    pub(crate) fn follow_live_set(&mut self, now: Time, record: &Record) {
         let id = record.id();
         if id == self.table.own_id() {
             return;

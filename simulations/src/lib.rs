@@ -30,6 +30,7 @@
 //! ```
 
 mod addresses;
+mod bench;
 mod checkers;
 mod duration;
 mod faults;
@@ -51,6 +52,7 @@ mod streams;
 mod trace;
 mod truth;
 
+pub use bench::{Benchmark, EventLog, benchmarks};
 pub use network::{Delivery, DropReason, Latency, Verdict};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{

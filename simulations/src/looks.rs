@@ -174,3 +174,66 @@ impl Simulation {
 fn live(engine: &Engine) -> impl Iterator<Item = (MemberId, Instance)> {
     engine.table().live().map(|record: &Record| (record.id(), record.claim.life().instance))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::scenario::{Fault, FrozenTimers, Scenario, Targets};
+    use crate::simulation::Simulation;
+
+    /// Compares brief looks with thorough ones ten times a second; how often each was content.
+    fn compare(scenario: &Scenario) -> [u64; 2] {
+        let mut simulation = Simulation::new(scenario, 3).unwrap();
+        let mut seen = [0; 2];
+        while simulation.now.since(headcount_state::Time::ZERO) < scenario.duration {
+            simulation.run_for(Duration::from_millis(100));
+            let (brief, fresh) = (simulation.look(), simulation.fresh_look());
+            let incremental = std::mem::replace(&mut simulation.looks, fresh);
+            assert_eq!(brief, simulation.look(), "{}", simulation.now);
+            simulation.looks = incremental;
+            // Version vectors may differ for a moment where views are one.
+            assert!(brief || simulation.disagreement().is_some(), "{}", simulation.now);
+            seen[usize::from(brief)] += 1;
+        }
+        seen
+    }
+
+    #[test]
+    fn a_look_at_what_changed_finds_what_a_look_at_everything_finds() {
+        let secs = Duration::from_secs;
+        let nodes = |nodes: &[&str]| Targets::nodes(nodes);
+        let frozen = Fault::Freeze {
+            at: secs(100),
+            until: secs(130),
+            nodes: vec!["n2".to_owned()],
+            random: 2,
+            timers: FrozenTimers::Stopped,
+            drain: Duration::from_millis(1),
+            frozen: Some(secs(12)),
+            open: secs(3),
+        };
+        let scenario = Scenario::new("much", 12, secs(200))
+            .fault(Fault::crash(secs(20), nodes(&["n3"])))
+            .fault(Fault::partition(secs(40), secs(80), &[&["n0-n5"], &["n6", "n7"]]))
+            .fault(frozen)
+            .fault(Fault::restart(secs(150), nodes(&["n3", "n4"])))
+            .fault(Fault::leave(secs(170), nodes(&["n5"])));
+        let [apart, one] = compare(&scenario);
+        assert!(apart > 100 && one > 400, "{apart} and {one}");
+    }
+
+    #[test]
+    fn a_view_that_is_one_but_wrong_is_noticed() {
+        let scenario = Scenario::new("calm", 4, Duration::from_secs(10));
+        let mut simulation = Simulation::new(&scenario, 1).unwrap();
+        simulation.run_for(Duration::from_secs(10));
+        assert!(simulation.look());
+        // Dead, as far as the truth knows, and held by everybody else all the same.
+        let process = simulation.nodes[3].running.as_ref().unwrap().process;
+        let ended = crate::truth::Ending::Crashed;
+        simulation.truth.ended(simulation.now, process, ended);
+        simulation.nodes[3].running = None;
+        assert!(!simulation.look());
+    }
+}

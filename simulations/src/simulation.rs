@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headcount_state::{Name, Time};
+use headcount_state::{Name, Time, Update};
 use headcount_swim::{Config, Engine, Event, Transmit};
 
 use crate::addresses::{Addresses, address};
@@ -26,7 +26,7 @@ use crate::streams::{StreamAction, Streams};
 use crate::trace::Trace;
 use crate::truth::{Ending, Truth};
 
-/// How many events [`Simulation::events`] keeps.
+/// How many events [`Simulation::events`] keeps if it is not told otherwise.
 const JOURNAL_LIMIT: usize = 2_000_000;
 
 /// Views are compared this many times a period.
@@ -37,6 +37,8 @@ const SAMPLES_PER_PERIOD: u32 = 20;
 pub(crate) enum Action {
     /// A node starts for the first time.
     Start(usize),
+    /// All nodes start, and know each other.
+    StartKnown,
     /// A timer of a node's engine is due.
     Wake(usize),
     /// A datagram arrives.
@@ -145,8 +147,13 @@ impl Simulation {
         for number in 0..scenario.nodes {
             let label = format!("n{number}");
             let node = simulation.add_node(label.clone(), &label);
-            simulation.queue.push(start, Action::Start(node));
-            start += scenario.start.interval;
+            if !scenario.start.known {
+                simulation.queue.push(start, Action::Start(node));
+                start += scenario.start.interval;
+            }
+        }
+        if scenario.start.known {
+            simulation.queue.push(start, Action::StartKnown);
         }
         for (number, fault) in scenario.faults.iter().enumerate() {
             simulation.queue.push(Time::ZERO + fault.at(), Action::Fault(number));
@@ -198,7 +205,14 @@ impl Simulation {
         self.nodes.get(node)?.running.as_ref().map(|running| &running.engine)
     }
 
-    /// What the nodes were told, oldest first: the last two million events.
+    /// Keeps so many events for [`Simulation::events`] from now on, in 56 bytes each, instead of
+    /// two million.
+    pub fn keep_events(&mut self, limit: usize) {
+        self.journal.set_limit(limit);
+    }
+
+    /// What the nodes were told, oldest first: the latest of them, see
+    /// [`Simulation::keep_events`].
     pub fn events(&self) -> impl Iterator<Item = &Sighting> {
         self.journal.iter()
     }
@@ -248,6 +262,7 @@ impl Simulation {
     pub(crate) fn take_in(&mut self, action: Action) {
         match action {
             Action::Start(node) => self.start(node),
+            Action::StartKnown => self.start_known(),
             Action::Wake(node) => self.wake(node),
             Action::Datagram(arriving) => self.deliver(&arriving),
             Action::Stream(node, action) => self.stream(node, *action),
@@ -401,26 +416,53 @@ impl Simulation {
 
     /// Starts a process on a node that has none, and joins through the seeds.
     pub(crate) fn start(&mut self, index: usize) {
+        if !self.boot(index) {
+            return;
+        }
+        let node = &mut self.nodes[index];
+        if let Some(running) = node.running.as_mut() {
+            let others = self.seeds.iter().filter(|seed| **seed != node.address);
+            others.for_each(|seed| running.engine.join(self.now, *seed));
+        }
+        self.settle(index);
+    }
+
+    /// Starts a process on every node, each knowing all of them.
+    fn start_known(&mut self) {
+        let now = self.now;
+        for index in 0..self.nodes.len() {
+            self.boot(index);
+        }
+        let running = self.nodes.iter().filter_map(|node| node.running.as_ref());
+        let own = running.map(|running| running.engine.table().records());
+        let all: Vec<Update> = own.flatten().map(|record| record.update(now)).collect();
+        for index in 0..self.nodes.len() {
+            if let Some(running) = self.nodes[index].running.as_mut() {
+                running.engine.know(now, &all);
+                self.settle(index);
+            }
+        }
+    }
+
+    /// Starts a process on a node that has none; whether it did. Nothing is sent yet.
+    fn boot(&mut self, index: usize) -> bool {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(index).filter(|node| node.running.is_none()) else {
-            return;
+            return false;
         };
         node.silent = false;
         let (mut engine, instance) = match node.boot(&self.config, index, self.seed, now) {
             Ok(booted) => booted,
             Err(error) => {
                 self.misfires.push(format!("node {index} cannot start: {error}"));
-                return;
+                return false;
             }
         };
-        let others = self.seeds.iter().filter(|seed| **seed != node.address);
-        let others: Vec<SocketAddr> = others.copied().collect();
-        engine.set_seeds(others.clone());
-        others.into_iter().for_each(|seed| engine.join(now, seed));
+        engine.set_seeds(self.seeds.clone());
         let process = self.truth.started(now, index, node.name.id(), instance);
         node.running = Some(Running { engine, process, wake: None, leaving: false });
         self.trace.add(b's', now, index as u64, process as u64, &[]);
-        self.settle(index);
+        true
     }
 
     /// The process of a node dies. `silent`: its host too.

@@ -94,7 +94,7 @@ impl<T> Queue<T> {
         };
         self.chain(index, at);
         if let Some(log) = &mut self.log {
-            log.put_in(at);
+            log.put_in(at - self.position);
         }
     }
 
@@ -124,7 +124,7 @@ impl<T> Queue<T> {
         let mut times: Vec<u64> = waiting.map(|entry| entry.at).collect();
         times.sort_unstable();
         let mut log = EventLog::default();
-        times.into_iter().for_each(|at| log.put_in(at));
+        times.into_iter().for_each(|at| log.put_in(at - self.position));
         self.log = Some(log);
     }
 

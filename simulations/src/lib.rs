@@ -29,12 +29,18 @@
 //! # Ok::<(), headcount_sim::ScenarioError>(())
 //! ```
 
+mod addresses;
+mod bench;
 mod checkers;
 mod duration;
 mod faults;
+mod flags;
 mod judging;
+mod looks;
 mod network;
 mod node;
+mod numbers;
+mod pairs;
 mod queue;
 mod random;
 mod report;
@@ -46,6 +52,7 @@ mod streams;
 mod trace;
 mod truth;
 
+pub use bench::{Benchmark, EventLog, benchmarks};
 pub use network::{Delivery, DropReason, Latency, Verdict};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{

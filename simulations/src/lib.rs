@@ -32,9 +32,12 @@
 mod checkers;
 mod duration;
 mod faults;
+mod inspection;
 mod judging;
 mod network;
 mod node;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod queue;
 mod random;
 mod report;
@@ -45,11 +48,13 @@ mod streams;
 mod trace;
 mod truth;
 
+#[cfg(feature = "planted-bugs")]
+pub use headcount_swim::Rules;
 pub use network::{Delivery, DropReason, Latency, Verdict};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
-    Class, Direction, EngineSettings, EventRule, Expect, Fault, NetworkSettings, Protocol,
-    Scenario, ScenarioError, Start, Targets,
+    Class, Direction, EngineSettings, EventRule, Expect, Fault, MetricRule, NetworkSettings,
+    Protocol, Scenario, ScenarioError, Shown, Start, StatusRule, Targets,
 };
 pub use sighting::{Kind, Sighting};
 pub use simulation::Simulation;

@@ -51,6 +51,10 @@ pub(crate) enum Action {
     LeaveDeadline { node: usize, process: usize },
     /// The views are compared.
     Sample,
+    /// The engines are looked into.
+    Inspect,
+    /// The members are looked at of which status rule number so and so of the scenario speaks.
+    LookAtStatuses(usize),
 }
 
 /// A datagram on its way.
@@ -99,6 +103,11 @@ pub struct Simulation {
     pub(crate) drops: BTreeMap<DropReason, u64>,
     /// Counters of processes that are gone.
     pub(crate) gone: Counters,
+    /// How often the engines were looked into.
+    pub(crate) inspections: usize,
+    /// The rules by which engines merge.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) rules: headcount_swim::Rules,
 }
 
 impl Simulation {
@@ -134,6 +143,9 @@ impl Simulation {
             duplicated: 0,
             drops: BTreeMap::new(),
             gone: Counters::default(),
+            inspections: 0,
+            #[cfg(feature = "planted-bugs")]
+            rules: headcount_swim::Rules::default(),
         };
         let mut start = Time::ZERO;
         for number in 0..scenario.nodes {
@@ -148,7 +160,11 @@ impl Simulation {
                 simulation.queue.push(Time::ZERO + until, Action::FaultEnd(number));
             }
         }
+        for (number, rule) in scenario.expect.statuses.iter().enumerate() {
+            simulation.queue.push(Time::ZERO + rule.at, Action::LookAtStatuses(number));
+        }
         simulation.queue.push(Time::ZERO + scenario.started(), Action::Sample);
+        simulation.queue.push(Time::ZERO, Action::Inspect);
         Ok(simulation)
     }
 
@@ -251,6 +267,11 @@ impl Simulation {
                 self.checkers.convergence.sample(self.now, problem);
                 self.queue.push(self.now + self.config.period / SAMPLES_PER_PERIOD, Action::Sample);
             }
+            Action::Inspect => {
+                self.inspect();
+                self.queue.push(self.now + self.config.period, Action::Inspect);
+            }
+            Action::LookAtStatuses(number) => self.look_at_statuses(number),
         }
     }
 
@@ -326,7 +347,7 @@ impl Simulation {
 
     fn send(&mut self, node: usize, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
-        self.checkers.bounded.sent(self.now, node, Sent::Datagram, bytes.len());
+        self.checkers.sent(self.now, node, Sent::Datagram, bytes.len());
         let owner = self.owners.get(&to).copied();
         let reachable = match owner {
             Some(_) => Verdict::Pass,
@@ -387,6 +408,8 @@ impl Simulation {
         };
         let others = self.seeds.iter().filter(|seed| **seed != node.address);
         let others: Vec<SocketAddr> = others.copied().collect();
+        #[cfg(feature = "planted-bugs")]
+        engine.set_rules(self.rules);
         engine.set_seeds(others.clone());
         others.into_iter().for_each(|seed| engine.join(now, seed));
         let process = self.truth.started(now, index, node.name.id(), instance);

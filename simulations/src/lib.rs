@@ -44,6 +44,7 @@ mod report;
 mod scenario;
 mod sighting;
 mod simulation;
+mod standstill;
 mod streams;
 mod trace;
 mod truth;
@@ -53,8 +54,8 @@ pub use headcount_swim::Rules;
 pub use network::{Delivery, DropReason, Latency, Verdict};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
-    Class, Direction, EngineSettings, EventRule, Expect, Fault, MetricRule, NetworkSettings,
-    Protocol, Scenario, ScenarioError, Shown, Start, StatusRule, Targets,
+    Class, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers, MetricRule,
+    NetworkSettings, Protocol, Scenario, ScenarioError, Shown, Start, StatusRule, Targets,
 };
 pub use sighting::{Kind, Sighting};
 pub use simulation::Simulation;

@@ -311,7 +311,41 @@ pub enum Fault {
         /// And so many more at random.
         #[serde(default)]
         random: usize,
+        /// What their timers do meanwhile.
+        #[serde(default)]
+        timers: FrozenTimers,
+        /// How long each message that waited takes when they go on. Default 10 us.
+        #[serde(default = "drain", with = "duration")]
+        drain: Duration,
+        /// They stand still again and again, for this long each time. The last time begins before
+        /// `until`.
+        #[serde(default, with = "duration::option")]
+        frozen: Option<Duration>,
+        /// How long they go on in between.
+        #[serde(default, with = "duration")]
+        open: Duration,
     },
+}
+
+/// What the timers of a process that stands still do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrozenTimers {
+    /// They stand still too: the process is stopped, or gets no processor. It reads what waited
+    /// before it looks at the time.
+    #[default]
+    Stopped,
+    /// The process waits at its sockets, each of its loops at its next send, while deadlines of
+    /// suspicions pass: the anomalies of the Lifeguard paper (section V.B) as memberlist, with a
+    /// task for each loop, met them.
+    Blocked,
+    /// All timers run on, and what is sent goes out when the process is released: a process whose
+    /// network stands still.
+    Running,
+}
+
+fn drain() -> Duration {
+    Duration::from_micros(10)
 }
 
 fn everything() -> f64 {
@@ -339,6 +373,22 @@ impl Fault {
     pub fn leave(at: Duration, targets: Targets) -> Fault {
         let Targets { nodes, random } = targets;
         Fault::Leave { at, nodes, random, deadline: leave_deadline() }
+    }
+
+    /// Processes that stand still from `at` to `until`, with their timers.
+    pub fn freeze(at: Duration, until: Duration, targets: Targets) -> Fault {
+        let Targets { nodes, random } = targets;
+        let (timers, drain) = (FrozenTimers::Stopped, drain());
+        Fault::Freeze {
+            at,
+            until,
+            nodes,
+            random,
+            timers,
+            drain,
+            frozen: None,
+            open: Duration::ZERO,
+        }
     }
 
     /// A partition from `at` to `until`.

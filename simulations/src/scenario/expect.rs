@@ -34,14 +34,16 @@ pub struct Expect {
     pub max_calm_bytes_per_node_s: Option<f64>,
     /// Traffic is back to what it was before the first fault, per node and within a fifth, no later
     /// than this after the last change. Rates are taken over five seconds.
-    #[serde(with = "duration::option")]
+    #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub idle_within: Option<Duration>,
     /// What observers must have been told.
     #[serde(skip_serializing_if = "is_default")]
     pub events: Vec<EventRule>,
     /// How members must be shown at some moment.
+    #[serde(skip_serializing_if = "is_default")]
     pub statuses: Vec<StatusRule>,
     /// What must have been counted and measured.
+    #[serde(skip_serializing_if = "is_default")]
     pub metrics: Vec<MetricRule>,
 }
 
@@ -97,7 +99,7 @@ fn all() -> f64 {
 }
 
 /// How observers must show members at one moment.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatusRule {
     /// When, counted from the start.
@@ -106,7 +108,7 @@ pub struct StatusRule {
     /// Which members: node labels, or `faulted` for every node that a fault chose by then.
     pub about: Vec<String>,
     /// The observers, by label. Left out: every running node that no fault chose by then.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub by: Option<Vec<String>>,
     /// How they are shown.
     pub shown: Shown,
@@ -116,7 +118,7 @@ pub struct StatusRule {
 }
 
 /// How a member is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shown {
     /// Alive.
@@ -136,15 +138,15 @@ pub enum Shown {
 }
 
 /// Bounds of one figure of the report.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricRule {
     /// Its name among the report's metrics. A run that has no such figure fails the check.
     pub name: String,
     /// The least. Default: any.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub at_least: Option<f64>,
     /// The most. Default: any.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub at_most: Option<f64>,
 }

@@ -35,12 +35,15 @@ mod checkers;
 mod duration;
 mod faults;
 mod flags;
+mod inspection;
 mod judging;
 mod looks;
 mod network;
 mod node;
 mod numbers;
 mod pairs;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod queue;
 mod random;
 mod report;
@@ -53,11 +56,13 @@ mod trace;
 mod truth;
 
 pub use bench::{Benchmark, EventLog, benchmarks};
+#[cfg(feature = "planted-bugs")]
+pub use headcount_swim::Rules;
 pub use network::{Delivery, DropReason, Latency, Verdict};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
-    Class, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers, NetworkSettings,
-    Protocol, Scenario, ScenarioError, Start, Targets,
+    Class, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers, MetricRule,
+    NetworkSettings, Protocol, Scenario, ScenarioError, Shown, Start, StatusRule, Targets,
 };
 pub use sighting::{Kind, Sighting};
 pub use simulation::Simulation;

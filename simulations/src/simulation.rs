@@ -57,6 +57,10 @@ pub(crate) enum Action {
     LeaveDeadline { node: usize, process: usize },
     /// The views are compared.
     Sample,
+    /// The engines are looked into.
+    Inspect,
+    /// The members are looked at of which status rule number so and so of the scenario speaks.
+    LookAtStatuses(usize),
 }
 
 /// A datagram on its way.
@@ -106,6 +110,11 @@ pub struct Simulation {
     pub(crate) drops: BTreeMap<DropReason, u64>,
     /// Counters of processes that are gone.
     pub(crate) gone: Counters,
+    /// How often the engines were looked into.
+    pub(crate) inspections: usize,
+    /// The rules by which engines merge.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) rules: headcount_swim::Rules,
 }
 
 impl Simulation {
@@ -142,6 +151,9 @@ impl Simulation {
             duplicated: 0,
             drops: BTreeMap::new(),
             gone: Counters::default(),
+            inspections: 0,
+            #[cfg(feature = "planted-bugs")]
+            rules: headcount_swim::Rules::default(),
         };
         let mut start = Time::ZERO;
         for number in 0..scenario.nodes {
@@ -161,7 +173,11 @@ impl Simulation {
                 simulation.queue.push(Time::ZERO + until, Action::FaultEnd(number));
             }
         }
+        for (number, rule) in scenario.expect.statuses.iter().enumerate() {
+            simulation.queue.push(Time::ZERO + rule.at, Action::LookAtStatuses(number));
+        }
         simulation.queue.push(Time::ZERO + scenario.started(), Action::Sample);
+        simulation.queue.push(Time::ZERO, Action::Inspect);
         Ok(simulation)
     }
 
@@ -280,6 +296,11 @@ impl Simulation {
                 self.checkers.convergence.looked(self.now, one);
                 self.queue.push(self.now + self.config.period / SAMPLES_PER_PERIOD, Action::Sample);
             }
+            Action::Inspect => {
+                self.inspect();
+                self.queue.push(self.now + self.config.period, Action::Inspect);
+            }
+            Action::LookAtStatuses(number) => self.look_at_statuses(number),
         }
     }
 
@@ -365,7 +386,7 @@ impl Simulation {
 
     fn send(&mut self, node: usize, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
-        self.checkers.bounded.sent(self.now, node, Sent::Datagram, bytes.len());
+        self.checkers.sent(self.now, node, Sent::Datagram, bytes.len());
         let numbers = (self.addresses.number(self.nodes[node].address), self.addresses.number(to));
         let owner = self.owner_of(to);
         let verdict = self.network.judge(node, owner.unwrap_or(usize::MAX), bytes.len());
@@ -458,6 +479,8 @@ impl Simulation {
                 return false;
             }
         };
+        #[cfg(feature = "planted-bugs")]
+        engine.set_rules(self.rules);
         engine.set_seeds(self.seeds.clone());
         let process = self.truth.started(now, index, node.name.id(), instance);
         node.running = Some(Running { engine, process, wake: None, leaving: false });

@@ -252,7 +252,7 @@ impl Simulation {
             end.receiving = false;
             match running.engine.stream_next(now, id) {
                 StreamStep::Send(bytes) => {
-                    self.checkers.bounded.sent(now, node, Sent::Frame, bytes.len());
+                    self.checkers.sent(now, node, Sent::Frame, bytes.len());
                     self.push_segment(stream, side, Segment::Frame(bytes));
                 }
                 StreamStep::Receive => {

@@ -2,6 +2,7 @@
 
 mod error;
 mod expect;
+mod expectable;
 mod fault;
 mod labels;
 mod read;
@@ -17,7 +18,7 @@ use crate::duration;
 use crate::network::Latency;
 
 pub use error::ScenarioError;
-pub use expect::{EventRule, Expect};
+pub use expect::{EventRule, Expect, MetricRule, Shown, StatusRule};
 pub use fault::{Direction, Fault, FrozenTimers, Protocol, Targets};
 pub(crate) use labels::{members_of, nodes_of};
 use write::is_default;

@@ -37,6 +37,7 @@ mod network;
 mod node;
 mod queue;
 mod random;
+mod recorder;
 mod report;
 mod scenario;
 mod sighting;
@@ -46,6 +47,7 @@ mod trace;
 mod truth;
 
 pub use network::{Delivery, DropReason, Latency, Verdict};
+pub use recorder::{Entry, Happening, Message, Second, Selection, Told, Traffic};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
     Class, Direction, EngineSettings, EventRule, Expect, Fault, NetworkSettings, Protocol,

@@ -18,7 +18,7 @@ use crate::network::Latency;
 pub use error::ScenarioError;
 pub use expect::{EventRule, Expect};
 pub use fault::{Direction, Fault, Protocol, Targets};
-pub(crate) use labels::{members_of, nodes_of};
+pub(crate) use labels::{members_of, nodes_of, only_label};
 
 /// A cluster's story, told in a TOML file or built in Rust. `docs/simulation.md` describes every
 /// field.

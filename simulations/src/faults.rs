@@ -96,10 +96,14 @@ impl Simulation {
                 let reach = Reach::Around(chosen.clone());
                 self.impair(number, &chosen, vec![Rule { reach, effect: Effect::Delay(*by) }])
             }
-            Fault::Freeze { nodes, random, .. } => {
+            Fault::Freeze { nodes, random, timers, drain, frozen, .. } => {
                 let chosen = self.choose(nodes, *random, From::Running);
                 self.truth.trouble_begins(self.now, number as u64, &chosen);
-                self.each(&chosen, Simulation::freeze)
+                let struck = self.each(&chosen, |sim, node| sim.freeze(node, *timers, *drain));
+                if let Some(frozen) = frozen {
+                    self.begin_cycle(number, chosen, *frozen);
+                }
+                struck
             }
         };
         let afflicted = self.truth.troubled_by(number as u64);
@@ -120,6 +124,8 @@ impl Simulation {
         }
         match self.scenario.faults.get(number) {
             Some(Fault::Partition { .. }) => self.set_sides(None),
+            // The last freeze of a cycle lasts as long as all.
+            Some(Fault::Freeze { frozen: Some(_), .. }) => {}
             Some(Fault::Freeze { .. }) => {
                 for node in self.truth.trouble_ends(self.now, number as u64) {
                     self.thaw(node);

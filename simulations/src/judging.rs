@@ -65,7 +65,7 @@ impl Simulation {
             if running.leaving {
                 continue;
             }
-            if node.held.is_some() || self.network.impairs(index) {
+            if node.standstill.is_some() || self.network.impairs(index) {
                 group.tolerated.insert(process.member);
             } else {
                 group.required.entry(process.member).or_default().insert(process.instance);

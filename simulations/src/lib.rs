@@ -40,8 +40,11 @@ mod random;
 mod recorder;
 mod report;
 mod scenario;
+mod shrink;
 mod sighting;
 mod simulation;
+mod standstill;
+mod story;
 mod streams;
 mod trace;
 mod truth;
@@ -50,11 +53,13 @@ pub use network::{Delivery, DropReason, Latency, Verdict};
 pub use recorder::{Entry, Happening, Message, Second, Selection, Told, Traffic};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
-    Class, Direction, EngineSettings, EventRule, Expect, Fault, NetworkSettings, Protocol,
-    Scenario, ScenarioError, Start, Targets,
+    Class, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers, NetworkSettings,
+    Protocol, Scenario, ScenarioError, Start, Targets,
 };
+pub use shrink::{Attempt, Limits, Shrunk, shrink};
 pub use sighting::{Kind, Sighting};
 pub use simulation::Simulation;
+pub use story::{Change, ChangeKind, Step, Story, Timeline};
 
 /// Runs a scenario twice with one seed and adds to the report whether both did the same.
 ///

@@ -7,7 +7,7 @@ use headcount_state::{Instance, Life, Name, Serving, Tags, Time};
 use headcount_swim::{Config, Engine, Identity};
 
 use crate::random::derive;
-use crate::simulation::Action;
+use crate::standstill::Standstill;
 
 /// The port of every node.
 const PORT: u16 = 7_946;
@@ -27,8 +27,8 @@ pub(crate) struct Node {
     pub(crate) starts: u64,
     /// How far the host's clock is behind.
     pub(crate) clock_behind: Duration,
-    /// What waits for a process that stands still.
-    pub(crate) held: Option<Vec<Action>>,
+    /// The process stands still, or has not caught up yet.
+    pub(crate) standstill: Option<Box<Standstill>>,
     /// Nothing answers at all, not even that nothing listens.
     pub(crate) silent: bool,
 }
@@ -54,7 +54,7 @@ impl Node {
             running: None,
             starts: 0,
             clock_behind: Duration::ZERO,
-            held: None,
+            standstill: None,
             silent: false,
         }
     }

@@ -20,6 +20,7 @@ use crate::recorder::Recorder;
 use crate::report::Report;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sighting::{Journal, Sighting};
+use crate::standstill::Cycle;
 use crate::streams::{StreamAction, Streams};
 use crate::trace::Trace;
 use crate::truth::{Ending, Truth};
@@ -29,9 +30,6 @@ const JOURNAL_LIMIT: usize = 2_000_000;
 
 /// Views are compared this many times a period.
 const SAMPLES_PER_PERIOD: u32 = 20;
-
-/// A process that stood still takes in what waited for it at this pace.
-const DRAIN_STEP: Duration = Duration::from_micros(10);
 
 /// What is to happen at a moment of virtual time.
 #[derive(Debug)]
@@ -48,6 +46,10 @@ pub(crate) enum Action {
     Fault(usize),
     /// It ends.
     FaultEnd(usize),
+    /// A fault that comes again and again takes its next step.
+    Cycle(usize),
+    /// A process that stood still reads the next message that waits.
+    Read(usize),
     /// A process that is leaving has waited long enough.
     LeaveDeadline { node: usize, process: usize },
     /// The views are compared.
@@ -91,6 +93,8 @@ pub struct Simulation {
     /// Faults of the scenario that struck nobody, in words.
     pub(crate) misfires: Vec<String>,
     pub(crate) faults_fired: u64,
+    /// Freezes that come again and again, by the number of the fault.
+    pub(crate) cycles: BTreeMap<usize, Cycle>,
     pub(crate) trace: Trace,
     pub(crate) truth: Truth,
     pub(crate) checkers: Checkers,
@@ -129,6 +133,7 @@ impl Simulation {
             faulted: BTreeSet::new(),
             misfires: Vec::new(),
             faults_fired: 0,
+            cycles: BTreeMap::new(),
             trace: Trace::new(seed),
             truth: Truth::default(),
             journal: Journal::new(JOURNAL_LIMIT),
@@ -238,10 +243,16 @@ impl Simulation {
             Action::Datagram(arriving) => self.owners.get(&arriving.to).copied(),
             _ => None,
         };
-        if let Some(held) = concerned.and_then(|node| self.nodes[node].held.as_mut()) {
-            held.push(action);
-            return;
+        let ready = match concerned {
+            Some(node) => self.put_off(node, action),
+            None => Some(action),
+        };
+        if let Some(action) = ready {
+            self.take_in(action);
         }
+    }
+
+    pub(crate) fn take_in(&mut self, action: Action) {
         match action {
             Action::Start(node) => self.start(node),
             Action::Wake(node) => self.wake(node),
@@ -249,6 +260,8 @@ impl Simulation {
             Action::Stream(node, action) => self.stream(node, action),
             Action::Fault(number) => self.strike(number),
             Action::FaultEnd(number) => self.end_fault(number),
+            Action::Cycle(number) => self.cycle(number),
+            Action::Read(node) => self.read(node),
             Action::LeaveDeadline { node, process } => {
                 if self.nodes[node].running.as_ref().is_some_and(|r| r.process == process) {
                     self.stop(node);
@@ -301,10 +314,18 @@ impl Simulation {
         let now = self.now;
         let mut departed = false;
         loop {
+            let silent = self.nodes[node].standstill.as_ref().is_some_and(|s| s.is_frozen());
             let Some(running) = self.nodes[node].running.as_mut() else { return };
-            if let Some(transmit) = running.engine.poll_transmit(now) {
+            let (transmit, open) = match silent {
+                true => (None, None),
+                false => match running.engine.poll_transmit(now) {
+                    Some(transmit) => (Some(transmit), None),
+                    None => (None, running.engine.poll_stream()),
+                },
+            };
+            if let Some(transmit) = transmit {
                 self.send(node, transmit);
-            } else if let Some(open) = running.engine.poll_stream() {
+            } else if let Some(open) = open {
                 self.open_stream(node, open);
             } else if let Some(event) = running.engine.poll_event() {
                 departed |= matches!(event, Event::Departed { .. });
@@ -451,33 +472,8 @@ impl Simulation {
             let how = ending.map_or(Ending::Left, |(_, how)| how);
             self.recorder.stopped(self.now, index, self.nodes[index].name.id(), how);
         }
-        self.nodes[index].held = None;
+        self.nodes[index].standstill = None;
         self.reset_streams(index);
-    }
-
-    /// Processes stand still: what is for them waits.
-    pub(crate) fn freeze(&mut self, index: usize) -> bool {
-        let node = &mut self.nodes[index];
-        let struck = node.running.is_some() && node.held.is_none();
-        if struck {
-            node.held = Some(Vec::new());
-        }
-        struck
-    }
-
-    /// A process goes on: it looks at its timers, then takes in what waited, one after another.
-    pub(crate) fn thaw(&mut self, index: usize) {
-        let node = &mut self.nodes[index];
-        let held = node.held.take().unwrap_or_default();
-        if let Some(running) = node.running.as_mut() {
-            running.wake = Some(self.now);
-            self.queue.push(self.now, Action::Wake(index));
-        }
-        let mut at = self.now;
-        for action in held.into_iter().filter(|action| !matches!(action, Action::Wake(_))) {
-            self.queue.push(at, action);
-            at += DRAIN_STEP;
-        }
     }
 
     pub(crate) fn set_sides(&mut self, sides: Option<Sides>) {

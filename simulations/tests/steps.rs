@@ -122,21 +122,6 @@ fn a_node_that_leaves_is_acknowledged_and_stops() {
 }
 
 #[test]
-fn a_short_freeze_is_survived_and_what_waited_is_taken_in() {
-    let freeze =
-        |until| Fault::Freeze { at: 5 * SEC, until, nodes: vec!["n1".to_owned()], random: 0 };
-    let expect = || Expect::converge_within(5 * SEC);
-    let short = cluster(4).fault(freeze(6 * SEC)).expect(expect());
-    let report = simulate(&short).run();
-    assert!(report.passed(), "{report}");
-    assert_eq!(report.metrics["failed_events"], 0.0);
-    let long = cluster(4).fault(freeze(60 * SEC)).expect(expect());
-    let report = simulate(&long).run();
-    assert!(report.passed(), "{report}");
-    assert!(report.metrics["failed_events"] >= 3.0, "a node that stands still for long is failed");
-}
-
-#[test]
 fn a_node_that_receives_nothing_stays_in_trouble_until_the_loss_ends() {
     let deaf = Fault::Loss {
         at: 5 * SEC,

@@ -134,6 +134,7 @@ pub struct Engine {
     /// When somebody was last heard, or this node began.
     pub(crate) last_heard: Time,
     pub(crate) isolated: bool,
+    sends_block: bool,
     pub(crate) agreed: Option<bool>,
     /// The view that this node holds, and since when.
     pub(crate) view_id: u64,
@@ -195,6 +196,7 @@ impl Engine {
             started: now,
             last_heard: now,
             isolated: false,
+            sends_block: false,
             agreed: None,
             view_id: table.summary().view_id,
             view_changed: now,
@@ -227,7 +229,7 @@ impl Engine {
     /// that a node that was held up does not accuse those whose answers wait in its socket.
     pub fn tick(&mut self, now: Time) {
         self.wake(now);
-        while let Some(timer) = self.timers.pop_due(now) {
+        while let Some(timer) = self.next_due(now) {
             match timer {
                 Timer::ProbeTimeout => self.probe_indirectly(),
                 Timer::Period => self.period_over(now),
@@ -247,7 +249,23 @@ impl Engine {
 
     /// When [`Engine::tick`] is next wanted.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.timers.next()
+        if self.sends_block { self.timers.next_without_sends() } else { self.timers.next() }
+    }
+
+    /// Says whether the process is held up whenever it sends. While it is, it behaves as one with
+    /// a task for each loop, each of them waiting at its next send: suspicions run out, one ping
+    /// is begun, and nothing else falls due. The driver must not send either. For simulating such
+    /// a process (Lifeguard, section V.B); a driver that waits for its sockets needs it not.
+    pub fn set_sends_block(&mut self, block: bool) {
+        self.sends_block = block;
+    }
+
+    fn next_due(&mut self, now: Time) -> Option<Timer> {
+        if self.sends_block {
+            self.timers.pop_due_without_sends(now)
+        } else {
+            self.timers.pop_due(now)
+        }
     }
 
     /// The next piece of news.

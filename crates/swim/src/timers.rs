@@ -72,6 +72,23 @@ impl Timers {
         self.set(timer, None);
         Some(timer)
     }
+
+    /// The earliest deadline that passes although every send waits: a suspicion's, and the
+    /// period's while no ping of it is under way.
+    pub(crate) fn next_without_sends(&self) -> Option<Time> {
+        let probing = self.get(Timer::ProbeTimeout).is_some();
+        let period = self.get(Timer::Period).filter(|_| !probing);
+        [self.get(Timer::Suspicion), period].into_iter().flatten().min()
+    }
+
+    /// Takes one timer that is due although every send waits.
+    pub(crate) fn pop_due_without_sends(&mut self, now: Time) -> Option<Timer> {
+        let at = self.next_without_sends().filter(|at| *at <= now)?;
+        let suspicion = self.get(Timer::Suspicion) == Some(at);
+        let timer = if suspicion { Timer::Suspicion } else { Timer::Period };
+        self.set(timer, None);
+        Some(timer)
+    }
 }
 
 #[cfg(test)]

@@ -172,6 +172,13 @@ impl Scenario {
                 within(path("loss_good"), *loss_good, 0.0, 1.0)?;
                 within(path("loss_bad"), *loss_bad, 0.0, 1.0)
             }
+            Fault::Freeze { frozen: Some(frozen), .. } if frozen.is_zero() => {
+                Err(wrong("frozen", "is no time at all; leave it out for one freeze".to_owned()))
+            }
+            Fault::Freeze { frozen, open, .. } if frozen.is_some() == open.is_zero() => Err(wrong(
+                "open",
+                "goes with `frozen`; set both, or none for one freeze".to_owned(),
+            )),
             Fault::Mtu { bytes, .. } => within(path("bytes"), *bytes, LEAST_MTU, MOST_MTU),
             Fault::Join { count, .. } => within(path("count"), *count, 1, MOST_NODES),
             _ => Ok(()),

@@ -29,6 +29,7 @@
 //! # Ok::<(), headcount_sim::ScenarioError>(())
 //! ```
 
+pub mod calibration;
 mod checkers;
 mod duration;
 mod faults;

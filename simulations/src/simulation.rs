@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headcount_state::{Name, Time};
+use headcount_state::{MemberId, Name, Time};
 use headcount_swim::{Config, Engine, Event, Transmit};
 
 use crate::checkers::Checkers;
@@ -195,6 +195,27 @@ impl Simulation {
     /// The engine of a node, while its process runs.
     pub fn engine(&self, node: usize) -> Option<&Engine> {
         self.nodes.get(node)?.running.as_ref().map(|running| &running.engine)
+    }
+
+    /// The member that `node` is.
+    pub(crate) fn member(&self, node: usize) -> MemberId {
+        self.nodes[node].name.id()
+    }
+
+    /// Nodes that some fault chose.
+    pub(crate) fn faulted(&self) -> &BTreeSet<usize> {
+        &self.faulted
+    }
+
+    /// Whether any process stands still.
+    pub(crate) fn is_frozen(&self) -> bool {
+        let frozen = |node: &Node| node.standstill.as_ref().is_some_and(|s| s.is_frozen());
+        self.nodes.iter().any(frozen)
+    }
+
+    /// Messages and bytes that all nodes have sent.
+    pub(crate) fn sent(&self) -> (u64, u64) {
+        self.checkers.bounded.total()
     }
 
     /// What the nodes were told, oldest first: the last two million events.

@@ -1,5 +1,7 @@
 //! `headcount sim`: runs scenarios on a virtual network, in virtual time.
 
+mod calibrate;
+
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Runs scenarios with many seeds and lists those that fail, each with the line that replays it
     Sweep(SweepArgs),
+    /// Runs the experiments of the Lifeguard paper and prints their figures beside the paper's
+    Calibrate(calibrate::Args),
 }
 
 /// The flags of `headcount sim run`.
@@ -67,6 +71,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run_one(&args),
         Command::Sweep(args) => sweep(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::duration;
 
@@ -328,7 +328,7 @@ pub enum Fault {
 }
 
 /// What the timers of a process that stands still do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FrozenTimers {
     /// They stand still too: the process is stopped, or gets no processor. It reads what waited

@@ -108,6 +108,8 @@ pub struct EngineSettings {
     /// How long a dead record is kept and told.
     #[serde(with = "duration::option")]
     pub tombstone_ttl: Option<Duration>,
+    /// Whether old or contradicted claims of a death are checked before they are believed.
+    pub checks: Option<bool>,
 }
 
 fn detector<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Detector>, D::Error> {
@@ -134,6 +136,7 @@ impl EngineSettings {
         set(&mut config.retransmit, self.retransmit);
         set(&mut config.datagram_budget, self.datagram_budget);
         set(&mut config.limits.tombstone_ttl, self.tombstone_ttl);
+        set(&mut config.checks, self.checks);
         config
     }
 }
@@ -206,6 +209,11 @@ impl Scenario {
     /// Sets how the engines behave.
     pub fn engine(self, engine: EngineSettings) -> Scenario {
         Scenario { engine, ..self }
+    }
+
+    /// The same, its nodes starting like this.
+    pub fn start(self, start: Start) -> Scenario {
+        Scenario { start, ..self }
     }
 
     /// Sets the network.

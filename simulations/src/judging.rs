@@ -88,7 +88,7 @@ impl Simulation {
     fn view(&self, node: usize, full: bool) -> Option<View> {
         let table = self.engine(node)?.table();
         let summary = table.summary();
-        let entry = |record: &Record| (record.id(), record.claim.life().instance);
+        let entry = |record: Record<'_>| (record.id(), record.claim.life().instance);
         let live: Vec<(MemberId, _)> =
             if full { table.live().map(entry).collect() } else { Vec::new() };
         let (view_id, sync, size) = (summary.view_id, summary.sync, table.live_len());

@@ -326,18 +326,16 @@ impl Simulation {
         let now = self.now;
         let mut departed = false;
         loop {
-            let silent = self.nodes[node].standstill.as_ref().is_some_and(|s| s.is_frozen());
-            let Some(running) = self.nodes[node].running.as_mut() else { return };
-            let (transmit, open) = match silent {
-                true => (None, None),
-                false => match running.engine.poll_transmit(now) {
-                    Some(transmit) => (Some(transmit), None),
-                    None => (None, running.engine.poll_stream()),
-                },
-            };
-            if let Some(transmit) = transmit {
-                self.send(node, transmit);
-            } else if let Some(open) = open {
+            let Node { running, standstill, .. } = &mut self.nodes[node];
+            let Some(running) = running.as_mut() else { return };
+            let frozen = standstill.as_mut().filter(|standstill| standstill.is_frozen());
+            let may_open = frozen.is_none();
+            if let Some(transmit) = running.engine.poll_transmit(now) {
+                match frozen {
+                    Some(standstill) => standstill.hold_back(transmit),
+                    None => self.send(node, transmit),
+                }
+            } else if let Some(open) = may_open.then(|| running.engine.poll_stream()).flatten() {
                 self.open_stream(node, open);
             } else if let Some(event) = running.engine.poll_event() {
                 departed |= matches!(event, Event::Departed { .. });
@@ -366,7 +364,7 @@ impl Simulation {
         self.journal.add(sighting);
     }
 
-    fn send(&mut self, node: usize, transmit: Transmit) {
+    pub(crate) fn send(&mut self, node: usize, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
         self.checkers.bounded.sent(self.now, node, Sent::Datagram, bytes.len());
         let owner = self.owners.get(&to).copied();

@@ -48,6 +48,9 @@ const ANOMALY_AT: Duration = Duration::from_millis(16_280);
 /// How long an experiment lasts from there, at least or at most.
 const LASTS: Duration = Duration::from_secs(120);
 
+/// Whole tables are exchanged this often: table II.
+const EXCHANGE_INTERVAL: Duration = Duration::from_secs(30);
+
 /// An experiment of the paper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Experiment {
@@ -164,8 +167,8 @@ pub fn scenario(experiment: Experiment, cell: Cell, tuning: Tuning, model: Model
         detector: Some(tuning.detector),
         suspicion_alpha: Some(tuning.alpha),
         suspicion_beta: Some(tuning.beta),
-        // The paper's clusters believe every claim.
-        checks: Some(false),
+        exchange_interval: Some(EXCHANGE_INTERVAL),
+        spreads_as_memberlist: Some(true),
         ..EngineSettings::default()
     };
     Scenario::new(experiment.as_str(), NODES, at + longest)

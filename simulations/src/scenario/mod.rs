@@ -117,8 +117,13 @@ pub struct EngineSettings {
     /// How long a dead record is kept and told.
     #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub tombstone_ttl: Option<Duration>,
+    /// How often one random peer is told the hash of the table.
+    #[serde(with = "duration::option")]
+    pub exchange_interval: Option<Duration>,
     /// Whether old or contradicted claims of a death are checked before they are believed.
     pub checks: Option<bool>,
+    /// Whether claims and tables spread as in memberlist, for comparison with the papers.
+    pub spreads_as_memberlist: Option<bool>,
 }
 
 mod detector {
@@ -159,7 +164,9 @@ impl EngineSettings {
         set(&mut config.retransmit, self.retransmit);
         set(&mut config.datagram_budget, self.datagram_budget);
         set(&mut config.limits.tombstone_ttl, self.tombstone_ttl);
+        set(&mut config.exchange_interval, self.exchange_interval);
         set(&mut config.checks, self.checks);
+        set(&mut config.spreads_as_memberlist, self.spreads_as_memberlist);
         config
     }
 }

@@ -36,6 +36,7 @@ pub use config::{Config, ConfigError, Detector};
 pub use engine::{Engine, Error, Identity};
 pub use event::{Event, SeedError};
 pub use headcount_health::{Agreement, Contact};
+pub use headcount_wire::AttributesPool;
 pub use member::Member;
 pub use stats::Stats;
 pub use transport::{StreamEnd, StreamId, StreamOpen, StreamStep, Transmit};

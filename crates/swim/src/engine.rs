@@ -374,6 +374,14 @@ impl Engine {
         self.isolated
     }
 
+    /// About the bytes that what this engine knows of members takes on the heap, without their
+    /// attributes, which engines may share.
+    pub fn heap_bytes(&self) -> usize {
+        let known = self.table.heap_bytes() + self.peers.heap_bytes() + self.contacts.heap_bytes();
+        let told = self.dissemination.heap_bytes() + self.checks.heap_bytes();
+        known + told + self.suspicions.heap_bytes() + self.losses.heap_bytes()
+    }
+
     /// The counters.
     pub fn stats(&self) -> &Stats {
         &self.stats

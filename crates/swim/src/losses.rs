@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use headcount_state::{MemberId, Time};
+use headcount_state::{MemberId, Time, tree_bytes};
 
 /// The most lost members that are remembered; beyond it the one lost first is forgotten.
 const LOSSES_MAX: usize = 16_384;
@@ -45,6 +45,10 @@ impl Losses {
     /// The member will not come back: it said goodbye.
     pub(crate) fn gone(&mut self, member: MemberId) {
         self.lost.remove(&member);
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        tree_bytes(self.lost.len(), size_of::<(MemberId, Time)>())
     }
 
     /// Once per cut: how many came back and how many are still missing, when all are back or none

@@ -19,7 +19,7 @@ use headcount_state::{
     Attributes, AttributesError, AttributesVersion, Claim, Life, MemberId, Name, OwnAttributes,
     Record, Serving, Standing, Status, Table, Tags, Time, Update, Version,
 };
-use headcount_wire::{DecodeError, Heartbeat, PROTOCOL, Target, update_bytes};
+use headcount_wire::{AttributesPool, DecodeError, Heartbeat, PROTOCOL, Target, update_bytes};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
@@ -86,6 +86,9 @@ pub enum Error {
 /// Whom a node heard within so many periods tells it whether the cluster agrees.
 pub(crate) const AGREEMENT_PERIODS: u32 = 10;
 
+/// An engine alone remembers the bytes of so many attributes, and of as many before them.
+const ATTRIBUTES_POOLED: usize = 256;
+
 /// What header, heartbeat and the largest body take of a datagram, at most.
 pub(crate) const OVERHEAD_BYTES_MAX: usize = 160;
 
@@ -124,6 +127,7 @@ pub struct Engine {
     pub(crate) pace: Pace,
     pub(crate) outbox: Outbox,
     pub(crate) sessions: Sessions,
+    pub(crate) attributes: AttributesPool,
     pub(crate) contacts: Contacts,
     pub(crate) losses: Losses,
     pub(crate) departure: Option<Departure>,
@@ -189,6 +193,7 @@ impl Engine {
             pace: Pace::new(config.period * 3 / 2),
             outbox: Outbox::default(),
             sessions: Sessions::default(),
+            attributes: AttributesPool::new(ATTRIBUTES_POOLED),
             contacts: Contacts::new(),
             losses: Losses::default(),
             departure: None,
@@ -312,6 +317,12 @@ impl Engine {
         Ok(())
     }
 
+    /// Takes attributes from a pool that other engines use too, so that members of which many
+    /// engines know take memory once. What the engine does is the same.
+    pub fn share_attributes(&mut self, pool: AttributesPool) {
+        self.attributes = pool;
+    }
+
     /// Sets how loaded this node says it is, in percent; more than 100 counts as 100.
     pub fn set_load(&mut self, percent: Option<u8>) {
         self.load = percent.map(|load| load.min(100));
@@ -372,6 +383,14 @@ impl Engine {
     /// Whether this node knows of others but hears nobody.
     pub fn is_isolated(&self) -> bool {
         self.isolated
+    }
+
+    /// About the bytes that what this engine knows of members takes on the heap, without their
+    /// attributes, which engines may share.
+    pub fn heap_bytes(&self) -> usize {
+        let known = self.table.heap_bytes() + self.peers.heap_bytes() + self.contacts.heap_bytes();
+        let told = self.dissemination.heap_bytes() + self.checks.heap_bytes();
+        known + told + self.suspicions.heap_bytes() + self.losses.heap_bytes()
     }
 
     /// The counters.

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use headcount_state::{Life, MemberId, Time};
 use headcount_swim::{Event, Member};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The kind of an engine's event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A stranger is a member now.

@@ -37,6 +37,15 @@ fn every_file_is_a_scenario_of_its_own_name() {
 }
 
 #[test]
+fn every_file_is_the_same_scenario_when_it_was_written_again() {
+    for file in shipped() {
+        let scenario = Scenario::from_toml(&std::fs::read_to_string(&file).unwrap());
+        let text = scenario.as_ref().unwrap().to_toml().unwrap();
+        assert_eq!(Scenario::from_toml(&text), scenario, "{text}");
+    }
+}
+
+#[test]
 fn every_quick_scenario_goes_as_it_says() {
     for scenario in shipped().iter().map(|file| read(file)).filter(|s| s.class == Class::Quick) {
         for seed in 1..=3 {

@@ -13,13 +13,19 @@ impl Engine {
     /// the members count as met.
     pub fn know<'a>(&mut self, now: Time, updates: impl IntoIterator<Item = &'a Update>) {
         let own = self.table.own_id();
-        for update in updates.into_iter().filter(|update| update.claim.id != own) {
+        let updates = updates.into_iter();
+        let (at_least, _) = updates.size_hint();
+        self.table.reserve(at_least.min(self.config.limits.records));
+        self.peers.reserve(at_least.min(self.config.limits.records));
+        for update in updates.filter(|update| update.claim.id != own) {
             let merged = self.table.merge(now, update, Grace::Closed);
             let Outcome::Changed(change) = merged.outcome else { continue };
-            let Some(record) = self.table.get(change.id).cloned() else { continue };
-            self.follow_live_set(now, &record);
-            self.follow_suspicion(now, &record);
-            self.seen_at(record.attributes.address, change.id);
+            let Some(record) = self.table.get(change.id) else { continue };
+            let (claim, accuser) = (record.claim, record.accuser);
+            let address = record.attributes.address;
+            self.follow_live_set(now, claim);
+            self.follow_suspicion(now, claim, accuser);
+            self.seen_at(address, change.id);
         }
         self.settle(now);
     }

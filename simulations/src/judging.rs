@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use headcount_swim::Stats;
 
+use crate::checkers::measured;
 use crate::report::{Check, Report};
 use crate::simulation::Simulation;
 
@@ -14,29 +15,20 @@ impl Simulation {
         self.checkers.convergence.ends(self.now, problem);
         let mut metrics = BTreeMap::new();
         let faulted: Vec<usize> = self.faulted.iter().copied().collect();
-        let mut checks = self.checkers.finish(&self.truth, self.now, &faulted, &mut metrics);
+        let mut checks =
+            self.checkers.finish(&self.scenario, &self.truth, self.now, &faulted, &mut metrics);
         if !self.scenario.faults.is_empty() {
             let fired = format!("{} struck", self.faults_fired);
             let pass = self.misfires.is_empty();
             let detail = if pass { fired } else { self.misfires.join("\n") };
             checks.push(Check::new("faults_struck", pass, detail));
         }
+        self.count(&mut metrics);
+        checks.extend(measured::judge(&self.scenario.expect.metrics, &metrics));
         for check in checks.iter_mut().filter(|check| !check.pass) {
             check.detail.push('\n');
             check.detail.push_str(&self.scenario.replay(self.seed));
         }
-        metrics.insert("datagrams_delivered".to_owned(), self.delivered as f64);
-        metrics.insert("datagrams_duplicated".to_owned(), self.duplicated as f64);
-        for (reason, count) in &self.drops {
-            metrics.insert(format!("datagrams_dropped_{}", reason.as_str()), *count as f64);
-        }
-        metrics.insert("trace_entries".to_owned(), self.trace.entries() as f64);
-        metrics.insert("faults_fired".to_owned(), self.faults_fired as f64);
-        let mut counters = self.gone.clone();
-        for running in self.nodes.iter().filter_map(|node| node.running.as_ref()) {
-            counters.add(running.engine.stats());
-        }
-        counters.show(&mut metrics);
         Report {
             scenario: self.scenario.name.clone(),
             seed: self.seed,
@@ -48,6 +40,22 @@ impl Simulation {
             metrics,
             expected_to_fail: self.scenario.expected_to_fail.clone(),
         }
+    }
+
+    /// The counters of the network, the faults and the engines.
+    fn count(&self, metrics: &mut BTreeMap<String, f64>) {
+        metrics.insert("datagrams_delivered".to_owned(), self.delivered as f64);
+        metrics.insert("datagrams_duplicated".to_owned(), self.duplicated as f64);
+        for (reason, count) in &self.drops {
+            metrics.insert(format!("datagrams_dropped_{}", reason.as_str()), *count as f64);
+        }
+        metrics.insert("trace_entries".to_owned(), self.trace.entries() as f64);
+        metrics.insert("faults_fired".to_owned(), self.faults_fired as f64);
+        let mut counters = self.gone.clone();
+        for running in self.nodes.iter().filter_map(|node| node.running.as_ref()) {
+            counters.add(running.engine.stats());
+        }
+        counters.show(metrics);
     }
 }
 

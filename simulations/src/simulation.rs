@@ -18,6 +18,7 @@ use crate::network::{Delivery, DropReason, Network, Sides, Verdict, flip};
 use crate::node::{Node, Running};
 use crate::queue::Queue;
 use crate::random::Random;
+use crate::recorder::Recorder;
 use crate::report::Report;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sighting::{Journal, Sighting};
@@ -57,6 +58,10 @@ pub(crate) enum Action {
     LeaveDeadline { node: usize, process: usize },
     /// The views are compared.
     Sample,
+    /// The engines are looked into.
+    Inspect,
+    /// The members are looked at of which status rule number so and so of the scenario speaks.
+    LookAtStatuses(usize),
 }
 
 /// A datagram on its way.
@@ -101,11 +106,17 @@ pub struct Simulation {
     pub(crate) checkers: Checkers,
     pub(crate) looks: Looks,
     journal: Journal,
+    pub(crate) recorder: Recorder,
     pub(crate) delivered: u64,
     pub(crate) duplicated: u64,
     pub(crate) drops: BTreeMap<DropReason, u64>,
     /// Counters of processes that are gone.
     pub(crate) gone: Counters,
+    /// How often the engines were looked into.
+    pub(crate) inspections: usize,
+    /// The rules by which engines merge.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) rules: headcount_swim::Rules,
 }
 
 impl Simulation {
@@ -138,10 +149,14 @@ impl Simulation {
             truth: Truth::default(),
             looks: Looks::default(),
             journal: Journal::new(JOURNAL_LIMIT),
+            recorder: Recorder::default(),
             delivered: 0,
             duplicated: 0,
             drops: BTreeMap::new(),
             gone: Counters::default(),
+            inspections: 0,
+            #[cfg(feature = "planted-bugs")]
+            rules: headcount_swim::Rules::default(),
         };
         let mut start = Time::ZERO;
         for number in 0..scenario.nodes {
@@ -161,7 +176,11 @@ impl Simulation {
                 simulation.queue.push(Time::ZERO + until, Action::FaultEnd(number));
             }
         }
+        for (number, rule) in scenario.expect.statuses.iter().enumerate() {
+            simulation.queue.push(Time::ZERO + rule.at, Action::LookAtStatuses(number));
+        }
         simulation.queue.push(Time::ZERO + scenario.started(), Action::Sample);
+        simulation.queue.push(Time::ZERO, Action::Inspect);
         Ok(simulation)
     }
 
@@ -198,6 +217,11 @@ impl Simulation {
     /// Whether there is no node; a scenario has at least one.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// What scenarios call a node.
+    pub fn label(&self, node: usize) -> Option<&str> {
+        self.nodes.get(node).map(|node| node.label.as_str())
     }
 
     /// The engine of a node, while its process runs.
@@ -280,6 +304,11 @@ impl Simulation {
                 self.checkers.convergence.looked(self.now, one);
                 self.queue.push(self.now + self.config.period / SAMPLES_PER_PERIOD, Action::Sample);
             }
+            Action::Inspect => {
+                self.inspect_table();
+                self.queue.push(self.now + self.config.period, Action::Inspect);
+            }
+            Action::LookAtStatuses(number) => self.look_at_statuses(number),
         }
     }
 
@@ -289,8 +318,13 @@ impl Simulation {
             return;
         }
         running.wake = None;
-        running.engine.tick(self.now);
-        self.settle(node);
+        // The timer may have been taken back: most pings are answered before their time is over.
+        if running.engine.poll_timeout().is_some_and(|at| at <= self.now) {
+            running.engine.tick(self.now);
+            self.settle(node);
+        } else {
+            self.arm(node);
+        }
     }
 
     fn deliver(&mut self, arriving: &Arriving) {
@@ -304,6 +338,7 @@ impl Simulation {
         };
         self.delivered += 1;
         self.trace.add(b'd', self.now, sender as u64, node as u64, bytes);
+        self.recorder.datagram_received(self.now, node, sender, bytes, *corrupt);
         if *corrupt {
             // What is due anyhow comes first, so that all that changes is the datagram's doing.
             running.engine.tick(self.now);
@@ -338,6 +373,7 @@ impl Simulation {
             } else if let Some(event) = running.engine.poll_event() {
                 departed |= matches!(event, Event::Departed { .. });
                 let sighting = Sighting::of(&event, now, node, running.process);
+                self.recorder.event(now, node, &event);
                 self.note(sighting);
             } else {
                 break;
@@ -347,8 +383,16 @@ impl Simulation {
             self.stop(node);
             return;
         }
-        let Some(running) = self.nodes[node].running.as_mut() else { return };
+        let Some(running) = self.nodes[node].running.as_ref() else { return };
         self.looks.holds(node, running.engine.table().summary().view_id);
+        self.inspect(node);
+        self.arm(node);
+    }
+
+    /// Sees to it that a node wakes when its engine wants.
+    fn arm(&mut self, node: usize) {
+        let Some(running) = self.nodes[node].running.as_mut() else { return };
+        let now = self.now;
         let wanted = running.engine.poll_timeout().map(|at| at.max(now));
         if let Some(at) = wanted.filter(|at| running.wake.is_none_or(|wake| *at < wake)) {
             running.wake = Some(at);
@@ -365,10 +409,13 @@ impl Simulation {
 
     fn send(&mut self, node: usize, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
-        self.checkers.bounded.sent(self.now, node, Sent::Datagram, bytes.len());
+        self.checkers.sent(self.now, node, Sent::Datagram, bytes.len());
         let numbers = (self.addresses.number(self.nodes[node].address), self.addresses.number(to));
         let owner = self.owner_of(to);
         let verdict = self.network.judge(node, owner.unwrap_or(usize::MAX), bytes.len());
+        let nobody = Verdict::Drop(DropReason::NobodyThere);
+        let verdict = if owner.is_none() { nobody } else { verdict };
+        self.recorder.datagram_sent(self.now, node, owner, &bytes, verdict);
         let (Some(from), Some(to)) = numbers else {
             *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
             return;
@@ -400,6 +447,7 @@ impl Simulation {
         let address = self.fresh_address(index);
         // Names are made by this crate: a letter and a number.
         if let Ok(name) = Name::new(name) {
+            self.recorder.node_added(&label, name.as_str());
             self.nodes.push(Node::new(label, name, address));
         }
         index
@@ -458,10 +506,13 @@ impl Simulation {
                 return false;
             }
         };
+        #[cfg(feature = "planted-bugs")]
+        engine.set_rules(self.rules);
         engine.set_seeds(self.seeds.clone());
         let process = self.truth.started(now, index, node.name.id(), instance);
-        node.running = Some(Running { engine, process, wake: None, leaving: false });
+        node.running = Some(Running::new(engine, process, now));
         self.trace.add(b's', now, index as u64, process as u64, &[]);
+        self.recorder.started(now, index, node.name.id());
         true
     }
 
@@ -508,6 +559,9 @@ impl Simulation {
         if let Some(running) = self.nodes[index].running.take() {
             self.gone.add(running.engine.stats());
             self.trace.add(b'x', self.now, index as u64, running.process as u64, &[]);
+            let ending = self.truth.process(running.process).and_then(|process| process.ended);
+            let how = ending.map_or(Ending::Left, |(_, how)| how);
+            self.recorder.stopped(self.now, index, self.nodes[index].name.id(), how);
         }
         self.nodes[index].standstill = None;
         self.reset_streams(index);

@@ -96,6 +96,11 @@ impl Truth {
         troubles.iter().map(|trouble| trouble.node).collect()
     }
 
+    /// The nodes that something is or was wrong with for this reason.
+    pub(crate) fn troubled_by(&self, key: u64) -> Vec<usize> {
+        self.troubles.get(&key).into_iter().flatten().map(|trouble| trouble.node).collect()
+    }
+
     /// The network fell into sides, or became one again.
     pub(crate) fn separated(&mut self, at: Time, sides: Option<Sides>) {
         if let Some(before) = self.separations.last_mut()
@@ -134,7 +139,12 @@ impl Truth {
 
     /// The process of this instance.
     pub(crate) fn instance(&self, instance: Instance) -> Option<&Process> {
-        self.processes.get(self.by_instance.get(instance.as_u64())?)
+        self.processes.get(self.number(instance)?)
+    }
+
+    /// The number of the process of this instance.
+    pub(crate) fn number(&self, instance: Instance) -> Option<usize> {
+        self.by_instance.get(instance.as_u64())
     }
 
     /// Whether something was wrong with `node` itself at any time in `from..=to`.

@@ -2,9 +2,11 @@
 
 mod error;
 mod expect;
+mod expectable;
 mod fault;
 mod labels;
 mod read;
+mod settings;
 mod write;
 
 use std::time::Duration;
@@ -17,9 +19,9 @@ use crate::duration;
 use crate::network::Latency;
 
 pub use error::ScenarioError;
-pub use expect::{EventRule, Expect};
+pub use expect::{EventRule, Expect, MetricRule, Shown, StatusRule};
 pub use fault::{Direction, Fault, FrozenTimers, Protocol, Targets};
-pub(crate) use labels::{members_of, nodes_of};
+pub(crate) use labels::{Label, members_of, nodes_of, only_label, parse};
 use write::is_default;
 
 /// A cluster's story, told in a TOML file or built in Rust. `docs/simulation.md` describes every
@@ -62,6 +64,9 @@ pub struct Scenario {
     /// The file it was read from.
     #[serde(skip)]
     pub(crate) file: Option<String>,
+    /// What [`Scenario::with_settings`] changed in it.
+    #[serde(skip)]
+    pub(crate) settings: Vec<String>,
 }
 
 /// How long a scenario takes to run.
@@ -220,6 +225,7 @@ impl Scenario {
             faults: Vec::new(),
             expect: Expect::default(),
             file: None,
+            settings: Vec::new(),
         }
     }
 
@@ -253,6 +259,8 @@ impl Scenario {
     /// The one line that runs it again.
     pub fn replay(&self, seed: u64) -> String {
         let file = self.file.as_deref().unwrap_or(&self.name);
-        format!("headcount sim run {file} --seed {seed}")
+        let setting = |setting: &String| format!(" --set '{setting}'");
+        let settings: String = self.settings.iter().map(setting).collect();
+        format!("headcount sim run {file} --seed {seed}{settings}")
     }
 }

@@ -326,7 +326,7 @@ impl Simulation {
                 self.queue.push(self.now + self.config.period / SAMPLES_PER_PERIOD, Action::Sample);
             }
             Action::Inspect => {
-                self.inspect();
+                self.inspect_table();
                 self.queue.push(self.now + self.config.period, Action::Inspect);
             }
             Action::LookAtStatuses(number) => self.look_at_statuses(number),
@@ -339,8 +339,13 @@ impl Simulation {
             return;
         }
         running.wake = None;
-        running.engine.tick(self.now);
-        self.settle(node);
+        // The timer may have been taken back: most pings are answered before their time is over.
+        if running.engine.poll_timeout().is_some_and(|at| at <= self.now) {
+            running.engine.tick(self.now);
+            self.settle(node);
+        } else {
+            self.arm(node);
+        }
     }
 
     fn deliver(&mut self, arriving: &Arriving) {
@@ -397,8 +402,16 @@ impl Simulation {
             self.stop(node);
             return;
         }
-        let Some(running) = self.nodes[node].running.as_mut() else { return };
+        let Some(running) = self.nodes[node].running.as_ref() else { return };
         self.looks.holds(node, running.engine.table().summary().view_id);
+        self.inspect(node);
+        self.arm(node);
+    }
+
+    /// Sees to it that a node wakes when its engine wants.
+    fn arm(&mut self, node: usize) {
+        let Some(running) = self.nodes[node].running.as_mut() else { return };
+        let now = self.now;
         let wanted = running.engine.poll_timeout().map(|at| at.max(now));
         if let Some(at) = wanted.filter(|at| running.wake.is_none_or(|wake| *at < wake)) {
             running.wake = Some(at);
@@ -516,7 +529,7 @@ impl Simulation {
         engine.set_rules(self.rules);
         engine.set_seeds(self.seeds.clone());
         let process = self.truth.started(now, index, node.name.id(), instance);
-        node.running = Some(Running { engine, process, wake: None, leaving: false });
+        node.running = Some(Running::new(engine, process, now));
         self.trace.add(b's', now, index as u64, process as u64, &[]);
         self.recorder.started(now, index, node.name.id());
         true

@@ -55,7 +55,8 @@ pub use network::{Delivery, DropReason, Latency, Verdict};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
     Class, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers, MetricRule,
-    NetworkSettings, Protocol, Scenario, ScenarioError, Shown, Start, StatusRule, Targets,
+    NetworkSettings, Protocol, Regression, Scenario, ScenarioError, Shown, Start, StatusRule,
+    Targets,
 };
 pub use sighting::{Kind, Sighting};
 pub use simulation::Simulation;

@@ -6,6 +6,7 @@ mod expectable;
 mod fault;
 mod labels;
 mod read;
+mod regression;
 mod write;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use error::ScenarioError;
 pub use expect::{EventRule, Expect, MetricRule, Shown, StatusRule};
 pub use fault::{Direction, Fault, FrozenTimers, Protocol, Targets};
 pub(crate) use labels::{members_of, nodes_of};
+pub use regression::Regression;
 use write::is_default;
 
 /// A cluster's story, told in a TOML file or built in Rust. `docs/simulation.md` describes every
@@ -60,6 +62,9 @@ pub struct Scenario {
     /// What must hold.
     #[serde(default, skip_serializing_if = "is_default")]
     pub expect: Expect,
+    /// What it has found, if it once found a bug.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub regression: Option<Regression>,
     /// The file it was read from.
     #[serde(skip)]
     pub(crate) file: Option<String>,
@@ -217,6 +222,7 @@ impl Scenario {
             start: Start::default(),
             faults: Vec::new(),
             expect: Expect::default(),
+            regression: None,
             file: None,
         }
     }

@@ -1,11 +1,9 @@
-//! Judging a run: are the views one, and what do the checkers and counters say?
+//! Judging a run: what do the checkers and counters say?
 
 use std::collections::BTreeMap;
 
-use headcount_state::{MemberId, Record};
 use headcount_swim::Stats;
 
-use crate::checkers::convergence::{Group, View, difference};
 use crate::checkers::measured;
 use crate::report::{Check, Report};
 use crate::simulation::Simulation;
@@ -13,8 +11,8 @@ use crate::simulation::Simulation;
 impl Simulation {
     /// Judges what happened so far.
     pub fn report(&mut self) -> Report {
-        let problem = self.disagreement(true);
-        self.checkers.convergence.sample(self.now, problem);
+        let problem = self.disagreement();
+        self.checkers.convergence.ends(self.now, problem);
         let mut metrics = BTreeMap::new();
         let faulted: Vec<usize> = self.faulted.iter().copied().collect();
         let mut checks =
@@ -58,49 +56,6 @@ impl Simulation {
             counters.add(running.engine.stats());
         }
         counters.show(metrics);
-    }
-
-    /// What is wrong with the views: within each side of the network, those of all members that
-    /// nothing is wrong with must be one, and hold exactly who runs there. `thorough` looks at every
-    /// member of every view and at the full version vectors.
-    pub(crate) fn disagreement(&self, thorough: bool) -> Option<String> {
-        let mut sides: BTreeMap<usize, (Group, Vec<usize>)> = BTreeMap::new();
-        for (index, node) in self.nodes.iter().enumerate() {
-            let Some(running) = node.running.as_ref() else { continue };
-            let Some(process) = self.truth.process(running.process) else { continue };
-            let side = self.network.sides().map_or(0, |sides| sides.of(index));
-            let (group, healthy) = sides.entry(side).or_default();
-            if running.leaving {
-                continue;
-            }
-            if node.standstill.is_some() || self.network.impairs(index) {
-                group.tolerated.insert(process.member);
-            } else {
-                group.required.entry(process.member).or_default().insert(process.instance);
-                healthy.push(index);
-            }
-        }
-        sides.values().find_map(|(group, healthy)| {
-            let brief = |node: &usize| self.view(*node, false);
-            let views: Vec<View> = healthy.iter().filter_map(brief).collect();
-            difference(&views, |view| view.view_id)
-                .or_else(|| difference(&views, |view| view.sync).filter(|_| thorough))
-                .or_else(|| {
-                    let looked_at = if thorough { healthy.len() } else { 1 };
-                    let full = |node: &usize| self.view(*node, true);
-                    healthy.iter().take(looked_at).filter_map(full).find_map(|v| group.mismatch(&v))
-                })
-        })
-    }
-
-    fn view(&self, node: usize, full: bool) -> Option<View> {
-        let table = self.engine(node)?.table();
-        let summary = table.summary();
-        let entry = |record: &Record| (record.id(), record.claim.life().instance);
-        let live: Vec<(MemberId, _)> =
-            if full { table.live().map(entry).collect() } else { Vec::new() };
-        let (view_id, sync, size) = (summary.view_id, summary.sync, table.live_len());
-        Some(View { node, view_id, sync, size, live })
     }
 }
 

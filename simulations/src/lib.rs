@@ -29,13 +29,19 @@
 //! # Ok::<(), headcount_sim::ScenarioError>(())
 //! ```
 
+mod addresses;
+mod bench;
 mod checkers;
 mod duration;
 mod faults;
+mod flags;
 mod inspection;
 mod judging;
+mod looks;
 mod network;
 mod node;
+mod numbers;
+mod pairs;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod queue;
@@ -49,6 +55,7 @@ mod streams;
 mod trace;
 mod truth;
 
+pub use bench::{Benchmark, EventLog, benchmarks};
 #[cfg(feature = "planted-bugs")]
 pub use headcount_swim::Rules;
 pub use network::{Delivery, DropReason, Latency, Verdict};

@@ -5,15 +5,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headcount_state::{Name, Time};
+use headcount_state::{Name, Time, Update};
 use headcount_swim::{Config, Engine, Event, Transmit};
 
+use crate::addresses::{Addresses, address};
 use crate::checkers::Checkers;
 use crate::checkers::bounded::Sent;
 use crate::checkers::corruption::Holding;
 use crate::judging::Counters;
+use crate::looks::Looks;
 use crate::network::{Delivery, DropReason, Network, Sides, Verdict, flip};
-use crate::node::{Node, Running, address};
+use crate::node::{Node, Running};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::report::Report;
@@ -24,7 +26,7 @@ use crate::streams::{StreamAction, Streams};
 use crate::trace::Trace;
 use crate::truth::{Ending, Truth};
 
-/// How many events [`Simulation::events`] keeps.
+/// How many events [`Simulation::events`] keeps if it is not told otherwise.
 const JOURNAL_LIMIT: usize = 2_000_000;
 
 /// Views are compared this many times a period.
@@ -35,12 +37,14 @@ const SAMPLES_PER_PERIOD: u32 = 20;
 pub(crate) enum Action {
     /// A node starts for the first time.
     Start(usize),
+    /// All nodes start, and know each other.
+    StartKnown,
     /// A timer of a node's engine is due.
     Wake(usize),
     /// A datagram arrives.
     Datagram(Arriving),
     /// Something happens on a stream, at this node.
-    Stream(usize, StreamAction),
+    Stream(usize, Box<StreamAction>),
     /// Fault number so and so of the scenario strikes.
     Fault(usize),
     /// It ends.
@@ -62,9 +66,9 @@ pub(crate) enum Action {
 /// A datagram on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Arriving {
-    from: SocketAddr,
-    sender: usize,
-    to: SocketAddr,
+    /// The numbers of the addresses that it goes from and to.
+    from: u32,
+    to: u32,
     bytes: Bytes,
     /// A bit of it was flipped.
     corrupt: bool,
@@ -84,9 +88,7 @@ pub struct Simulation {
     pub(crate) now: Time,
     pub(crate) queue: Queue<Action>,
     pub(crate) nodes: Vec<Node>,
-    /// Which node last had an address.
-    pub(crate) owners: BTreeMap<SocketAddr, usize>,
-    pub(crate) addresses_used: usize,
+    pub(crate) addresses: Addresses,
     seeds: Vec<SocketAddr>,
     pub(crate) network: Network,
     pub(crate) streams: Streams,
@@ -101,6 +103,7 @@ pub struct Simulation {
     pub(crate) trace: Trace,
     pub(crate) truth: Truth,
     pub(crate) checkers: Checkers,
+    pub(crate) looks: Looks,
     journal: Journal,
     pub(crate) delivered: u64,
     pub(crate) duplicated: u64,
@@ -132,9 +135,8 @@ impl Simulation {
             now: Time::ZERO,
             queue: Queue::new(),
             nodes: Vec::with_capacity(scenario.nodes),
-            owners: BTreeMap::new(),
-            addresses_used: 0,
-            seeds: (0..scenario.start.seeds).map(address).collect(),
+            addresses: Addresses::default(),
+            seeds: (0..scenario.start.seeds as u32).map(address).collect(),
             network,
             fault_luck: Random::new(seed, "faults"),
             faulted: BTreeSet::new(),
@@ -143,6 +145,7 @@ impl Simulation {
             cycles: BTreeMap::new(),
             trace: Trace::new(seed),
             truth: Truth::default(),
+            looks: Looks::default(),
             journal: Journal::new(JOURNAL_LIMIT),
             delivered: 0,
             duplicated: 0,
@@ -156,8 +159,13 @@ impl Simulation {
         for number in 0..scenario.nodes {
             let label = format!("n{number}");
             let node = simulation.add_node(label.clone(), &label);
-            simulation.queue.push(start, Action::Start(node));
-            start += scenario.start.interval;
+            if !scenario.start.known {
+                simulation.queue.push(start, Action::Start(node));
+                start += scenario.start.interval;
+            }
+        }
+        if scenario.start.known {
+            simulation.queue.push(start, Action::StartKnown);
         }
         for (number, fault) in scenario.faults.iter().enumerate() {
             simulation.queue.push(Time::ZERO + fault.at(), Action::Fault(number));
@@ -213,7 +221,14 @@ impl Simulation {
         self.nodes.get(node)?.running.as_ref().map(|running| &running.engine)
     }
 
-    /// What the nodes were told, oldest first: the last two million events.
+    /// Keeps so many events for [`Simulation::events`] from now on, in 56 bytes each, instead of
+    /// two million.
+    pub fn keep_events(&mut self, limit: usize) {
+        self.journal.set_limit(limit);
+    }
+
+    /// What the nodes were told, oldest first: the latest of them, see
+    /// [`Simulation::keep_events`].
     pub fn events(&self) -> impl Iterator<Item = &Sighting> {
         self.journal.iter()
     }
@@ -248,7 +263,7 @@ impl Simulation {
     fn perform(&mut self, action: Action) {
         let concerned = match &action {
             Action::Wake(node) | Action::Stream(node, _) => Some(*node),
-            Action::Datagram(arriving) => self.owners.get(&arriving.to).copied(),
+            Action::Datagram(arriving) => self.addresses.owner(arriving.to),
             _ => None,
         };
         let ready = match concerned {
@@ -263,9 +278,10 @@ impl Simulation {
     pub(crate) fn take_in(&mut self, action: Action) {
         match action {
             Action::Start(node) => self.start(node),
+            Action::StartKnown => self.start_known(),
             Action::Wake(node) => self.wake(node),
             Action::Datagram(arriving) => self.deliver(&arriving),
-            Action::Stream(node, action) => self.stream(node, action),
+            Action::Stream(node, action) => self.stream(node, *action),
             Action::Fault(number) => self.strike(number),
             Action::FaultEnd(number) => self.end_fault(number),
             Action::Cycle(number) => self.cycle(number),
@@ -276,8 +292,8 @@ impl Simulation {
                 }
             }
             Action::Sample => {
-                let problem = self.disagreement(false);
-                self.checkers.convergence.sample(self.now, problem);
+                let one = self.look();
+                self.checkers.convergence.looked(self.now, one);
                 self.queue.push(self.now + self.config.period / SAMPLES_PER_PERIOD, Action::Sample);
             }
             Action::Inspect => {
@@ -299,24 +315,25 @@ impl Simulation {
     }
 
     fn deliver(&mut self, arriving: &Arriving) {
-        let Arriving { from, sender, to, bytes, corrupt } = arriving;
-        let Some(node) = self.owners.get(to).copied() else { return };
-        let listening = self.nodes[node].address == *to;
+        let Arriving { from, to, bytes, corrupt } = arriving;
+        let owners = (self.addresses.owner(*from), self.addresses.owner(*to));
+        let (Some(sender), Some(node)) = owners else { return };
+        let listening = self.nodes[node].address == address(*to);
         let Some(running) = self.nodes[node].running.as_mut().filter(|_| listening) else {
             *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
             return;
         };
         self.delivered += 1;
-        self.trace.add(b'd', self.now, *sender as u64, node as u64, bytes);
+        self.trace.add(b'd', self.now, sender as u64, node as u64, bytes);
         if *corrupt {
             // What is due anyhow comes first, so that all that changes is the datagram's doing.
             running.engine.tick(self.now);
             let before = Holding::of(&running.engine);
-            running.engine.receive(self.now, *from, bytes);
+            running.engine.receive(self.now, address(*from), bytes);
             let after = Holding::of(&running.engine);
             self.checkers.corruption.received(self.now, node, before, after);
         } else {
-            running.engine.receive(self.now, *from, bytes);
+            running.engine.receive(self.now, address(*from), bytes);
         }
         self.settle(node);
     }
@@ -352,6 +369,7 @@ impl Simulation {
             return;
         }
         let Some(running) = self.nodes[node].running.as_mut() else { return };
+        self.looks.holds(node, running.engine.table().summary().view_id);
         let wanted = running.engine.poll_timeout().map(|at| at.max(now));
         if let Some(at) = wanted.filter(|at| running.wake.is_none_or(|wake| *at < wake)) {
             running.wake = Some(at);
@@ -369,14 +387,14 @@ impl Simulation {
     fn send(&mut self, node: usize, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
         self.checkers.sent(self.now, node, Sent::Datagram, bytes.len());
-        let owner = self.owners.get(&to).copied();
-        let reachable = match owner {
-            Some(_) => Verdict::Pass,
-            None => Verdict::Drop(DropReason::NobodyThere),
-        };
-        let from = self.nodes[node].address;
+        let numbers = (self.addresses.number(self.nodes[node].address), self.addresses.number(to));
+        let owner = self.owner_of(to);
         let verdict = self.network.judge(node, owner.unwrap_or(usize::MAX), bytes.len());
-        let delivery = match reachable.and(verdict) {
+        let (Some(from), Some(to)) = numbers else {
+            *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
+            return;
+        };
+        let delivery = match verdict {
             Verdict::Pass => Delivery::default(),
             Verdict::Deliver(delivery) => delivery,
             Verdict::Drop(reason) => {
@@ -384,9 +402,11 @@ impl Simulation {
                 return;
             }
         };
-        let corrupt = delivery.flipped.is_some();
-        let bytes = delivery.flipped.map_or(bytes.clone(), |bit| flip(&bytes, bit).into());
-        let arriving = Arriving { from, sender: node, to, bytes, corrupt };
+        let (bytes, corrupt) = match delivery.flipped {
+            Some(bit) => (flip(&bytes, bit).into(), true),
+            None => (bytes, false),
+        };
+        let arriving = Arriving { from, to, bytes, corrupt };
         let first = self.now + delivery.after;
         if let Some(later) = delivery.again_after {
             self.duplicated += 1;
@@ -407,36 +427,65 @@ impl Simulation {
     }
 
     pub(crate) fn fresh_address(&mut self, node: usize) -> SocketAddr {
-        let fresh = address(self.addresses_used);
-        self.addresses_used += 1;
-        self.owners.insert(fresh, node);
-        fresh
+        self.addresses.fresh(node)
+    }
+
+    /// The node that has or had this address.
+    pub(crate) fn owner_of(&self, address: SocketAddr) -> Option<usize> {
+        self.addresses.owner(self.addresses.number(address)?)
     }
 
     /// Starts a process on a node that has none, and joins through the seeds.
     pub(crate) fn start(&mut self, index: usize) {
+        if !self.boot(index) {
+            return;
+        }
+        let node = &mut self.nodes[index];
+        if let Some(running) = node.running.as_mut() {
+            let others = self.seeds.iter().filter(|seed| **seed != node.address);
+            others.for_each(|seed| running.engine.join(self.now, *seed));
+        }
+        self.settle(index);
+    }
+
+    /// Starts a process on every node, each knowing all of them.
+    fn start_known(&mut self) {
+        let now = self.now;
+        for index in 0..self.nodes.len() {
+            self.boot(index);
+        }
+        let running = self.nodes.iter().filter_map(|node| node.running.as_ref());
+        let own = running.map(|running| running.engine.table().records());
+        let all: Vec<Update> = own.flatten().map(|record| record.update(now)).collect();
+        for index in 0..self.nodes.len() {
+            if let Some(running) = self.nodes[index].running.as_mut() {
+                running.engine.know(now, &all);
+                self.settle(index);
+            }
+        }
+    }
+
+    /// Starts a process on a node that has none; whether it did. Nothing is sent yet.
+    fn boot(&mut self, index: usize) -> bool {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(index).filter(|node| node.running.is_none()) else {
-            return;
+            return false;
         };
         node.silent = false;
         let (mut engine, instance) = match node.boot(&self.config, index, self.seed, now) {
             Ok(booted) => booted,
             Err(error) => {
                 self.misfires.push(format!("node {index} cannot start: {error}"));
-                return;
+                return false;
             }
         };
-        let others = self.seeds.iter().filter(|seed| **seed != node.address);
-        let others: Vec<SocketAddr> = others.copied().collect();
         #[cfg(feature = "planted-bugs")]
         engine.set_rules(self.rules);
-        engine.set_seeds(others.clone());
-        others.into_iter().for_each(|seed| engine.join(now, seed));
+        engine.set_seeds(self.seeds.clone());
         let process = self.truth.started(now, index, node.name.id(), instance);
         node.running = Some(Running { engine, process, wake: None, leaving: false });
         self.trace.add(b's', now, index as u64, process as u64, &[]);
-        self.settle(index);
+        true
     }
 
     /// The process of a node dies. `silent`: its host too.
@@ -446,10 +495,15 @@ impl Simulation {
         self.truth.ended(self.now, process, Ending::Crashed);
         let crashed = self.truth.process(process).copied();
         if let Some(crashed) = crashed.filter(|p| p.ended == Some((self.now, Ending::Crashed))) {
+            // Equal views hold the same processes, so that each is searched once.
+            let mut by_view = BTreeMap::new();
             let holders = self.nodes.iter().enumerate().filter_map(|(other, node)| {
                 let running = node.running.as_ref().filter(|_| other != index)?;
-                let record = running.engine.table().get(crashed.member)?;
-                let held = record.is_live() && record.claim.life().instance == crashed.instance;
+                let table = running.engine.table();
+                let held = by_view.entry(table.summary().view_id).or_insert_with(|| {
+                    let record = table.get(crashed.member).filter(|record| record.is_live());
+                    record.is_some_and(|r| r.claim.life().instance == crashed.instance)
+                });
                 held.then_some(running.process)
             });
             self.checkers.detection.crashed(self.now, &crashed, holders);

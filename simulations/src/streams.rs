@@ -134,7 +134,7 @@ impl Simulation {
         let stream = self.streams.opened;
         self.streams.opened += 1;
         // An address that nobody ever had swallows the attempt.
-        let owner = self.owners.get(&open.to).copied().unwrap_or(usize::MAX);
+        let owner = self.owner_of(open.to).unwrap_or(usize::MAX);
         let ends = [End::new(node, Some(open.id)), End::new(owner, None)];
         self.streams.open.insert(stream, Stream { to: open.to, ends });
         self.arm_deadline(node, stream, OPENER);
@@ -288,7 +288,7 @@ impl Simulation {
 
     fn arm_deadline(&mut self, node: usize, stream: u64, side: Side) {
         let deadline = StreamAction::Deadline { stream, side };
-        self.queue.push(self.now + self.streams.deadline, Action::Stream(node, deadline));
+        self.queue.push(self.now + self.streams.deadline, Action::Stream(node, Box::new(deadline)));
     }
 
     fn push_segment(&mut self, stream: u64, side: Side, segment: Segment) {
@@ -315,7 +315,7 @@ impl Simulation {
                     let at = self.now + end.retry_after;
                     end.retry_after = (end.retry_after * 2).min(LONGEST_RETRY);
                     let retry = StreamAction::Retry { stream, side };
-                    self.queue.push(at, Action::Stream(from, retry));
+                    self.queue.push(at, Action::Stream(from, Box::new(retry)));
                     return;
                 }
                 Verdict::Deliver(delivery) => delivery.after,
@@ -324,7 +324,7 @@ impl Simulation {
             end.retry_after = FIRST_RETRY;
             end.last_arrival = end.last_arrival.max(self.now + delay);
             let arrival = StreamAction::Arrive { stream, side: 1 - side, segment };
-            self.queue.push(end.last_arrival, Action::Stream(to, arrival));
+            self.queue.push(end.last_arrival, Action::Stream(to, Box::new(arrival)));
         }
     }
 }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use headcount::Time;
 use headcount_sim::{Class, Report, Scenario, ScenarioError, Simulation};
 
+mod bench;
+
 use crate::failure::Failure;
 use crate::output;
 
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Runs scenarios with many seeds and lists those that fail, each with the line that replays it
     Sweep(SweepArgs),
+    /// Measures how fast simulations are, beside an event loop that only queues the same events
+    Bench(bench::Args),
 }
 
 /// The flags of `headcount sim run`.
@@ -67,6 +71,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run_one(&args),
         Command::Sweep(args) => sweep(&args),
+        Command::Bench(args) => bench::run(&args),
     }
 }
 

@@ -16,6 +16,7 @@ mod engine;
 mod event;
 mod exchange;
 mod gossip;
+mod known;
 mod local_health;
 mod losses;
 mod member;

@@ -9,7 +9,7 @@ use headcount_wire::{Body, Heartbeat};
 use rand::RngExt;
 
 use crate::dissemination::Lane;
-use crate::engine::{Engine, Seed};
+use crate::engine::{AGREEMENT_PERIODS, Engine, Seed};
 use crate::event::Event;
 use crate::occupancy::{PARTS, Part};
 use crate::outbox::Outgoing;
@@ -106,6 +106,9 @@ impl Engine {
             self.events.push_back(Event::Healed { returned, missing });
         }
         self.watch_rival(now);
+        // Nobody asks for older word: a claim that is older than a contact is judged by its age.
+        let lately = (self.config.period * AGREEMENT_PERIODS).max(self.config.check_age);
+        self.contacts.forget_before(now - lately);
         self.say_agreement(now);
         self.warn();
     }

@@ -5,12 +5,12 @@
 //! may take. A goodbye ends a life for ever, and so does forgetting a dead member; a failure may
 //! be refuted by a larger incarnation or generation.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use headcount_state::{Life, MemberId};
+use headcount_state::Life;
 
 use crate::checkers::{Metrics, Violations};
+use crate::pairs::Pairs;
 use crate::report::Check;
 use crate::sighting::{Kind, Sighting};
 use crate::truth::Truth;
@@ -19,7 +19,7 @@ use crate::truth::Truth;
 #[derive(Debug)]
 pub(crate) struct Announcements {
     patience: Duration,
-    over: BTreeMap<(usize, MemberId), (Life, u32)>,
+    over: Pairs<(Life, u32)>,
     violations: Violations,
     /// How often somebody came back in the generation in which it was declared dead.
     within_generation: u64,
@@ -29,7 +29,7 @@ impl Announcements {
     pub(crate) fn new(patience: Duration) -> Announcements {
         Announcements {
             patience,
-            over: BTreeMap::new(),
+            over: Pairs::default(),
             violations: Violations::default(),
             within_generation: 0,
         }
@@ -38,23 +38,26 @@ impl Announcements {
     pub(crate) fn seen(&mut self, truth: &Truth, sighting: &Sighting) {
         let Sighting { at, observer, process, kind, .. } = *sighting;
         let Some(subject) = sighting.subject else { return };
-        if kind == Kind::Forgotten
-            && let Some((_, incarnation)) = self.over.get_mut(&(process, subject))
-        {
-            *incarnation = u32::MAX;
+        if kind == Kind::Forgotten {
+            let mut held = self.over.of(process, subject);
+            if let Some((life, _)) = held.get() {
+                held.set((life, u32::MAX));
+            }
         }
         let Some(life) = sighting.life else { return };
         let incarnation = if kind == Kind::Left { u32::MAX } else { sighting.incarnation };
         match kind {
             Kind::Failed | Kind::Left => {
-                let over = self.over.entry((process, subject)).or_insert((life, incarnation));
-                *over = (life, incarnation).max(*over);
+                let mut held = self.over.of(process, subject);
+                held.set(
+                    held.get().map_or((life, incarnation), |over| over.max((life, incarnation))),
+                );
             }
             Kind::Joined | Kind::Refuted | Kind::Recovered | Kind::Restarted => {
-                let over = self.over.get(&(process, subject));
-                let same = over.is_some_and(|(ended, _)| *ended == life);
+                let over = self.over.of(process, subject).get();
+                let same = over.is_some_and(|(ended, _)| ended == life);
                 self.within_generation += u64::from(same && kind == Kind::Recovered);
-                if over.is_some_and(|over| (life, incarnation) <= *over) {
+                if over.is_some_and(|over| (life, incarnation) <= over) {
                     self.violations.add(|| {
                         let what = "is here, in a life that it knew to be over";
                         format!("{at}: node {observer} was told that {subject} {what}")

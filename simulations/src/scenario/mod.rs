@@ -190,7 +190,8 @@ impl Default for NetworkSettings {
     }
 }
 
-/// How the nodes start: node i at i times the interval, each joining through the seeds.
+/// How the nodes start: node i at i times the interval, each joining through the seeds, unless
+/// they know each other.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Start {
@@ -199,11 +200,13 @@ pub struct Start {
     pub interval: Duration,
     /// How many of the first nodes are the seeds of everybody. Default 1.
     pub seeds: usize,
+    /// All start at once and know each other already, as after a join long ago. Default false.
+    pub known: bool,
 }
 
 impl Default for Start {
     fn default() -> Start {
-        Start { interval: Duration::ZERO, seeds: 1 }
+        Start { interval: Duration::ZERO, seeds: 1, known: false }
     }
 }
 

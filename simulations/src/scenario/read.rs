@@ -84,6 +84,10 @@ impl Scenario {
         within(root("nodes"), self.nodes, 1, MOST_NODES)?;
         let start = |field| vec![Step::Key("start"), Step::Key(field)];
         within(start("seeds"), self.start.seeds, 1, self.nodes)?;
+        if self.start.known && !self.start.interval.is_zero() {
+            let problem = "does not go with `known`, by which all start at once; leave one out";
+            return Err(Wrong { path: start("interval"), problem: problem.to_owned() });
+        }
         let network = |field| vec![Step::Key("network"), Step::Key(field)];
         within(network("loss"), self.network.loss, 0.0, 1.0)?;
         self.validate_latency().map_err(|problem| Wrong { path: network("latency"), problem })?;

@@ -172,7 +172,7 @@ impl Simulation {
 
 /// The live members that an engine holds and the process that each is held to be, by id.
 fn live(engine: &Engine) -> impl Iterator<Item = (MemberId, Instance)> {
-    engine.table().live().map(|record: &Record| (record.id(), record.claim.life().instance))
+    engine.table().live().map(|record: Record<'_>| (record.id(), record.claim.life().instance))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::network::{Delivery, DropReason, Network, Sides, Verdict, flip};
 use crate::node::{Node, Running};
 use crate::queue::Queue;
 use crate::random::Random;
+use crate::recorder::Recorder;
 use crate::report::Report;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sighting::{Journal, Sighting};
@@ -105,6 +106,7 @@ pub struct Simulation {
     pub(crate) checkers: Checkers,
     pub(crate) looks: Looks,
     journal: Journal,
+    pub(crate) recorder: Recorder,
     pub(crate) delivered: u64,
     pub(crate) duplicated: u64,
     pub(crate) drops: BTreeMap<DropReason, u64>,
@@ -147,6 +149,7 @@ impl Simulation {
             truth: Truth::default(),
             looks: Looks::default(),
             journal: Journal::new(JOURNAL_LIMIT),
+            recorder: Recorder::default(),
             delivered: 0,
             duplicated: 0,
             drops: BTreeMap::new(),
@@ -214,6 +217,11 @@ impl Simulation {
     /// Whether there is no node; a scenario has at least one.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// What scenarios call a node.
+    pub fn label(&self, node: usize) -> Option<&str> {
+        self.nodes.get(node).map(|node| node.label.as_str())
     }
 
     /// The engine of a node, while its process runs.
@@ -325,6 +333,7 @@ impl Simulation {
         };
         self.delivered += 1;
         self.trace.add(b'd', self.now, sender as u64, node as u64, bytes);
+        self.recorder.datagram_received(self.now, node, sender, bytes, *corrupt);
         if *corrupt {
             // What is due anyhow comes first, so that all that changes is the datagram's doing.
             running.engine.tick(self.now);
@@ -359,6 +368,7 @@ impl Simulation {
             } else if let Some(event) = running.engine.poll_event() {
                 departed |= matches!(event, Event::Departed { .. });
                 let sighting = Sighting::of(&event, now, node, running.process);
+                self.recorder.event(now, node, &event);
                 self.note(sighting);
             } else {
                 break;
@@ -390,6 +400,9 @@ impl Simulation {
         let numbers = (self.addresses.number(self.nodes[node].address), self.addresses.number(to));
         let owner = self.owner_of(to);
         let verdict = self.network.judge(node, owner.unwrap_or(usize::MAX), bytes.len());
+        let nobody = Verdict::Drop(DropReason::NobodyThere);
+        let verdict = if owner.is_none() { nobody } else { verdict };
+        self.recorder.datagram_sent(self.now, node, owner, &bytes, verdict);
         let (Some(from), Some(to)) = numbers else {
             *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
             return;
@@ -421,6 +434,7 @@ impl Simulation {
         let address = self.fresh_address(index);
         // Names are made by this crate: a letter and a number.
         if let Ok(name) = Name::new(name) {
+            self.recorder.node_added(&label, name.as_str());
             self.nodes.push(Node::new(label, name, address));
         }
         index
@@ -485,6 +499,7 @@ impl Simulation {
         let process = self.truth.started(now, index, node.name.id(), instance);
         node.running = Some(Running { engine, process, wake: None, leaving: false });
         self.trace.add(b's', now, index as u64, process as u64, &[]);
+        self.recorder.started(now, index, node.name.id());
         true
     }
 
@@ -531,6 +546,9 @@ impl Simulation {
         if let Some(running) = self.nodes[index].running.take() {
             self.gone.add(running.engine.stats());
             self.trace.add(b'x', self.now, index as u64, running.process as u64, &[]);
+            let ending = self.truth.process(running.process).and_then(|process| process.ended);
+            let how = ending.map_or(Ending::Left, |(_, how)| how);
+            self.recorder.stopped(self.now, index, self.nodes[index].name.id(), how);
         }
         self.nodes[index].standstill = None;
         self.reset_streams(index);

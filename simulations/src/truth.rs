@@ -96,6 +96,11 @@ impl Truth {
         troubles.iter().map(|trouble| trouble.node).collect()
     }
 
+    /// The nodes that something is or was wrong with for this reason.
+    pub(crate) fn troubled_by(&self, key: u64) -> Vec<usize> {
+        self.troubles.get(&key).into_iter().flatten().map(|trouble| trouble.node).collect()
+    }
+
     /// The network fell into sides, or became one again.
     pub(crate) fn separated(&mut self, at: Time, sides: Option<Sides>) {
         if let Some(before) = self.separations.last_mut()

@@ -313,17 +313,17 @@ pub enum Fault {
         #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// What their timers do meanwhile.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         timers: FrozenTimers,
         /// How long each message that waited takes when they go on. Default 10 us.
         #[serde(default = "drain", with = "duration")]
         drain: Duration,
         /// They stand still again and again, for this long each time. The last time begins before
         /// `until`.
-        #[serde(default, with = "duration::option")]
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         frozen: Option<Duration>,
         /// How long they go on in between.
-        #[serde(default, with = "duration")]
+        #[serde(default, with = "duration", skip_serializing_if = "is_default")]
         open: Duration,
     },
 }

@@ -7,6 +7,7 @@ mod fault;
 mod labels;
 mod read;
 mod regression;
+mod settings;
 mod write;
 
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::network::Latency;
 pub use error::ScenarioError;
 pub use expect::{EventRule, Expect, MetricRule, Shown, StatusRule};
 pub use fault::{Direction, Fault, FrozenTimers, Protocol, Targets};
-pub(crate) use labels::{members_of, nodes_of};
+pub(crate) use labels::{Label, members_of, nodes_of, only_label, parse};
 pub use regression::Regression;
 use write::is_default;
 
@@ -68,6 +69,9 @@ pub struct Scenario {
     /// The file it was read from.
     #[serde(skip)]
     pub(crate) file: Option<String>,
+    /// What [`Scenario::with_settings`] changed in it.
+    #[serde(skip)]
+    pub(crate) settings: Vec<String>,
 }
 
 /// How long a scenario takes to run.
@@ -227,6 +231,7 @@ impl Scenario {
             expect: Expect::default(),
             regression: None,
             file: None,
+            settings: Vec::new(),
         }
     }
 
@@ -260,6 +265,8 @@ impl Scenario {
     /// The one line that runs it again.
     pub fn replay(&self, seed: u64) -> String {
         let file = self.file.as_deref().unwrap_or(&self.name);
-        format!("headcount sim run {file} --seed {seed}")
+        let setting = |setting: &String| format!(" --set '{setting}'");
+        let settings: String = self.settings.iter().map(setting).collect();
+        format!("headcount sim run {file} --seed {seed}{settings}")
     }
 }

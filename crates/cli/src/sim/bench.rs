@@ -8,7 +8,7 @@ use headcount::Time;
 use headcount_sim::{Benchmark, Simulation, benchmarks};
 use serde::{Deserialize, Serialize};
 
-use super::unusable;
+use crate::sim::source::unusable;
 use crate::failure::Failure;
 use crate::{output, table};
 

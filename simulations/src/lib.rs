@@ -67,7 +67,8 @@ pub use recorder::{Entry, Happening, Message, Second, Selection, Told, Traffic};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
     Class, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers, MetricRule,
-    NetworkSettings, Protocol, Scenario, ScenarioError, Shown, Start, StatusRule, Targets,
+    NetworkSettings, Protocol, Regression, Scenario, ScenarioError, Shown, Start, StatusRule,
+    Targets,
 };
 pub use shrink::{Attempt, Limits, Shrunk, shrink};
 pub use sighting::{Kind, Sighting};

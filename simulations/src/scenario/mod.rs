@@ -6,6 +6,7 @@ mod expectable;
 mod fault;
 mod labels;
 mod read;
+mod regression;
 mod settings;
 mod write;
 
@@ -22,6 +23,7 @@ pub use error::ScenarioError;
 pub use expect::{EventRule, Expect, MetricRule, Shown, StatusRule};
 pub use fault::{Direction, Fault, FrozenTimers, Protocol, Targets};
 pub(crate) use labels::{Label, members_of, nodes_of, only_label, parse};
+pub use regression::Regression;
 use write::is_default;
 
 /// A cluster's story, told in a TOML file or built in Rust. `docs/simulation.md` describes every
@@ -61,6 +63,9 @@ pub struct Scenario {
     /// What must hold.
     #[serde(default, skip_serializing_if = "is_default")]
     pub expect: Expect,
+    /// What it has found, if it once found a bug.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub regression: Option<Regression>,
     /// The file it was read from.
     #[serde(skip)]
     pub(crate) file: Option<String>,
@@ -234,6 +239,7 @@ impl Scenario {
             start: Start::default(),
             faults: Vec::new(),
             expect: Expect::default(),
+            regression: None,
             file: None,
             settings: Vec::new(),
         }

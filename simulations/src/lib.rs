@@ -31,6 +31,7 @@
 
 mod addresses;
 mod bench;
+pub mod calibration;
 mod checkers;
 mod duration;
 mod faults;

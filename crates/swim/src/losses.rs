@@ -51,6 +51,11 @@ impl Losses {
         self.lost.len()
     }
 
+    /// Those lost at `since` or later, in id order.
+    pub(crate) fn since(&self, since: Time) -> Vec<MemberId> {
+        self.lost.iter().filter(|(_, at)| **at >= since).map(|(member, _)| *member).collect()
+    }
+
     /// Once per cut: how many came back and how many are still missing, when all are back or none
     /// came for `quiet`.
     pub(crate) fn take_healed(&mut self, now: Time, quiet: Duration) -> Option<(usize, usize)> {

@@ -122,6 +122,13 @@ pub struct EngineSettings {
     /// How long a dead record is kept and told.
     #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub tombstone_ttl: Option<Duration>,
+    /// How often one random peer is told the hash of the table.
+    #[serde(with = "duration::option")]
+    pub exchange_interval: Option<Duration>,
+    /// Whether old or contradicted claims of a death are checked before they are believed.
+    pub checks: Option<bool>,
+    /// Whether claims and tables spread as in memberlist, for comparison with the papers.
+    pub spreads_as_memberlist: Option<bool>,
 }
 
 mod detector {
@@ -162,6 +169,9 @@ impl EngineSettings {
         set(&mut config.retransmit, self.retransmit);
         set(&mut config.datagram_budget, self.datagram_budget);
         set(&mut config.limits.tombstone_ttl, self.tombstone_ttl);
+        set(&mut config.exchange_interval, self.exchange_interval);
+        set(&mut config.checks, self.checks);
+        set(&mut config.spreads_as_memberlist, self.spreads_as_memberlist);
         config
     }
 }
@@ -238,6 +248,11 @@ impl Scenario {
     /// Sets how the engines behave.
     pub fn engine(self, engine: EngineSettings) -> Scenario {
         Scenario { engine, ..self }
+    }
+
+    /// The same, its nodes starting like this.
+    pub fn start(self, start: Start) -> Scenario {
+        Scenario { start, ..self }
     }
 
     /// Sets the network.

@@ -135,6 +135,7 @@ impl Engine {
             Status::Alive => None,
             Status::Suspect if self.config.detector == Detector::Swim => None,
             Status::Suspect => self.table.get(peer).map(|record| record.bare_update(now)),
+            _ if self.config.spreads_as_memberlist => None,
             _ => self.table.answer(peer, now),
         }
     }

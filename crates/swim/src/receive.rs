@@ -30,8 +30,9 @@ impl Engine {
             return;
         }
         self.hear(now, heartbeat);
-        let mut behind: Vec<MemberId> =
-            updates.iter().filter_map(|u| self.absorb(now, u)).collect();
+        let answers = !self.config.spreads_as_memberlist;
+        let lacking = updates.iter().filter_map(|u| self.absorb(now, u));
+        let mut behind: Vec<MemberId> = lacking.filter(|_| answers).collect();
         behind.sort_unstable();
         behind.dedup();
         self.compare(now, heartbeat, from);
@@ -53,7 +54,7 @@ impl Engine {
             Body::Gossip { table: Some(part) } => self.answer_table(now, part, sender),
             Body::Gossip { table: None } => {}
         }
-        if !behind.is_empty() || self.must_hear_of_its_end(heartbeat) {
+        if answers && (!behind.is_empty() || self.must_hear_of_its_end(heartbeat)) {
             self.send_news(from, sender, behind);
         }
     }

@@ -39,11 +39,8 @@ const LASTS_MS: [u64; 6] = [128, 512, 2_048, 8_192, 16_384, 32_768];
 /// And for how long they are free in between: I of table III.
 const OPEN_MS: [u64; 8] = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384];
 
-/// One starts after another, so that all are up before the quiet begins.
-const START_INTERVAL: Duration = Duration::from_millis(10);
-
-/// When the nodes stand still: all have started, and 15 s have passed.
-const ANOMALY_AT: Duration = Duration::from_millis(16_280);
+/// When the nodes stand still.
+const ANOMALY_AT: Duration = Duration::from_secs(15);
 
 /// How long an experiment lasts from there, at least or at most.
 const LASTS: Duration = Duration::from_secs(120);
@@ -174,7 +171,7 @@ pub fn scenario(experiment: Experiment, cell: Cell, tuning: Tuning, model: Model
     Scenario::new(experiment.as_str(), NODES, at + longest)
         .network(Latency::Uniform { from: MICROS * 100, to: MICROS * 500 }, 0.0)
         .engine(engine)
-        .start(Start { interval: START_INTERVAL, ..Start::default() })
+        .start(Start { known: true, ..Start::default() })
         .fault(fault)
         .expect(Expect { no_false_failures: false, ..Expect::default() })
 }

@@ -1,4 +1,5 @@
-//! Looks into the engines, once a period, and at the moments that a scenario names.
+//! Looks into the engines, as they change and once a period, and at the moments that a scenario
+//! names.
 
 use std::collections::BTreeSet;
 
@@ -9,28 +10,42 @@ use crate::scenario::{members_of, nodes_of};
 use crate::simulation::Simulation;
 
 impl Simulation {
-    /// Looks at what every node says of itself and at how full it is, and at the whole table of one
-    /// of them, in turn.
-    pub(crate) fn inspect(&mut self) {
-        let now = self.now;
+    /// Looks at the engine of a node that has just done something, which is when it can have
+    /// changed: once a period at how full it is, and at what it says of itself whenever a version
+    /// of its table changed.
+    pub(crate) fn inspect(&mut self, index: usize) {
+        let Some(running) = self.nodes.get_mut(index).and_then(|node| node.running.as_mut()) else {
+            return;
+        };
         let Checkers { occupancy, incarnations, .. } = &mut self.checkers;
-        for (index, node) in self.nodes.iter().enumerate() {
-            let Some(running) = node.running.as_ref() else { continue };
-            let table = running.engine.table();
-            occupancy.looked(now, index, &running.engine.occupancy());
+        if self.now >= running.inspection {
+            running.inspection = self.now + self.config.period;
+            occupancy.looked(self.now, index, &running.engine.occupancy());
+        }
+        let table = running.engine.table();
+        let sync = table.summary().sync;
+        if running.sync != sync {
+            running.sync = sync;
             if let Some(record) = table.get(table.own_id()) {
-                incarnations.own(now, index, table.own_life(), &record.claim);
+                let process = (running.process, index);
+                incarnations.own(self.now, process, table.own_life(), &record.claim);
             }
         }
+    }
+
+    /// Looks at the whole table of one node, of each in its turn.
+    pub(crate) fn inspect_table(&mut self) {
+        let now = self.now;
         let turn = self.inspections % self.nodes.len().max(1);
         self.inspections += 1;
         let Some(running) = self.nodes.get(turn).and_then(|node| node.running.as_ref()) else {
             return;
         };
         for record in running.engine.table().live() {
-            let process = self.truth.instance(record.claim.life().instance);
-            if process.is_some_and(|process| process.ended.is_none()) {
-                incarnations.held(now, turn, &record.claim);
+            let number = self.truth.number(record.claim.life().instance);
+            let process = number.and_then(|number| Some((number, self.truth.process(number)?)));
+            if let Some((number, _)) = process.filter(|(_, process)| process.ended.is_none()) {
+                self.checkers.incarnations.held(now, turn, number, &record.claim);
             }
         }
     }

@@ -31,6 +31,7 @@
 
 mod addresses;
 mod bench;
+pub mod calibration;
 mod checkers;
 mod clock;
 mod duration;
@@ -68,8 +69,8 @@ pub use recorder::{Entry, Happening, Message, Second, Selection, Told, Traffic};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
     Churn, Class, Clock, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers,
-    Latencies, MetricRule, NetworkSettings, Protocol, Reorder, Scenario, ScenarioError, SetSeeds,
-    Shown, Slow, Start, StatusRule, StreamTrouble, Streams, Targets, Update,
+    Latencies, MetricRule, NetworkSettings, Protocol, Regression, Reorder, Scenario, ScenarioError,
+    SetSeeds, Shown, Slow, Start, StatusRule, StreamTrouble, Streams, Targets, Update,
 };
 pub use shrink::{Attempt, Limits, Shrunk, shrink};
 pub use sighting::{Kind, Sighting};

@@ -56,6 +56,17 @@ pub(crate) struct Running {
     pub(crate) wake: Option<Time>,
     /// It said goodbye and goes once that is acknowledged.
     pub(crate) leaving: bool,
+    /// When its engine is next looked into.
+    pub(crate) inspection: Time,
+    /// The hash of the versions that it held when it was last asked for its own.
+    pub(crate) sync: u64,
+}
+
+impl Running {
+    /// A process that begins at `now`.
+    pub(crate) fn new(engine: Engine, process: usize, clock: Clock, now: Time) -> Running {
+        Running { engine, process, clock, wake: None, leaving: false, inspection: now, sync: 0 }
+    }
 }
 
 impl Node {

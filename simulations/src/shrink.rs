@@ -5,7 +5,7 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use crate::duration;
-use crate::scenario::{Label, Scenario, ScenarioError, parse};
+use crate::scenario::{Fault, Label, Scenario, ScenarioError, parse};
 
 /// How far the search goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,9 @@ pub fn shrink(
     let table = scenario.to_table()?;
     let best = Shrunk { scenario: scenario.clone(), seed, runs: 0 };
     let mut search = Search { table, best, limits, fails, told };
-    while search.shorter()
+    while search.fewer_expectations()
+        | search.shorter()
+        | search.sooner()
         | search.fewer_nodes()
         | search.fewer_faults()
         | search.fewer_settings()
@@ -137,6 +139,19 @@ impl<F: FnMut(&Scenario, u64) -> bool, T: FnMut(&Attempt<'_>)> Search<F, T> {
         })
     }
 
+    /// Lets everything happen sooner, so that there is less to wait for before the first fault.
+    fn sooner(&mut self) -> bool {
+        let first = |search: &Self| {
+            let moments = search.best.scenario.faults.iter().map(Fault::at);
+            moments.min().map_or(0, |first| first.as_secs())
+        };
+        self.smaller(first, |search, to| {
+            let by = Duration::from_secs(first(search).saturating_sub(to));
+            let words = format!("everything {} s sooner", by.as_secs());
+            search.attempt(&words, |table| shift(table, by))
+        })
+    }
+
     fn fewer_nodes(&mut self) -> bool {
         let nodes = |search: &Self| search.best.scenario.nodes as u64;
         self.smaller(nodes, |search, nodes| {
@@ -171,15 +186,24 @@ impl<F: FnMut(&Scenario, u64) -> bool, T: FnMut(&Attempt<'_>)> Search<F, T> {
 
     /// Takes settings of engine, network and start away: by default there is less to think of.
     fn fewer_settings(&mut self) -> bool {
+        ["engine", "network", "start"]
+            .into_iter()
+            .fold(false, |worked, part| self.fewer_keys(part) | worked)
+    }
+
+    /// Takes away what must hold: what does not hold is all that counts.
+    fn fewer_expectations(&mut self) -> bool {
+        self.fewer_keys("expect")
+    }
+
+    fn fewer_keys(&mut self, part: &str) -> bool {
         let mut worked = false;
-        for part in ["engine", "network", "start"] {
-            let keys = self.table.get(part).and_then(Value::as_table).map(|table| table.keys());
-            let keys: Vec<String> = keys.into_iter().flatten().cloned().collect();
-            for key in keys {
-                worked |= self.attempt(&format!("without {part}.{key}"), |table| {
-                    table.get_mut(part)?.as_table_mut()?.remove(&key).map(|_| ())
-                });
-            }
+        let keys = self.table.get(part).and_then(Value::as_table).map(|table| table.keys());
+        let keys: Vec<String> = keys.into_iter().flatten().cloned().collect();
+        for key in keys {
+            worked |= self.attempt(&format!("without {part}.{key}"), |table| {
+                table.get_mut(part)?.as_table_mut()?.remove(&key).map(|_| ())
+            });
         }
         worked
     }
@@ -264,6 +288,28 @@ fn cut_off(table: &mut Table, end: Duration) -> Option<()> {
     Some(())
 }
 
+/// Moves every moment of the scenario towards its start.
+fn shift(table: &mut Table, by: Duration) -> Option<()> {
+    let sooner = |table: &mut Table, key: &str| {
+        let moment = table.get(key).and_then(Value::as_str);
+        if let Some(moment) = moment.and_then(|text| duration::parse(text).ok()) {
+            let shown = duration::show(moment.saturating_sub(by));
+            table.insert(key.to_owned(), Value::String(shown));
+        }
+    };
+    sooner(table, "duration");
+    let in_list = |list: Option<&mut Value>| {
+        let items = list.and_then(Value::as_array_mut).into_iter().flatten();
+        for item in items.filter_map(Value::as_table_mut) {
+            sooner(item, "at");
+            sooner(item, "until");
+        }
+    };
+    in_list(table.get_mut("faults"));
+    in_list(table.get_mut("expect").and_then(|expect| expect.get_mut("statuses")));
+    Some(())
+}
+
 /// Lets fewer nodes start. Labels keep their place among them, so that sides stay sides.
 fn renumber(table: &mut Table, nodes: u64) -> Option<()> {
     let before = table.get("nodes")?.as_integer().and_then(|before| u64::try_from(before).ok())?;
@@ -302,7 +348,7 @@ fn range(first: usize, last: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Direction, EngineSettings, Fault, Targets};
+    use crate::{Direction, EngineSettings, Expect, Targets};
 
     const SEC: Duration = Duration::from_secs(1);
 
@@ -342,13 +388,13 @@ mod tests {
                 && scenario.faults.iter().any(sides)
         };
         let Shrunk { scenario, seed, runs } = smallest(Limits::default(), fails);
-        assert_eq!((scenario.nodes, scenario.duration, seed), (10, 31 * SEC, 7));
+        assert_eq!((scenario.nodes, scenario.duration, seed), (10, 30 * SEC, 7));
         assert_eq!(scenario.faults.len(), 2, "{:?}", scenario.faults);
         assert!(matches!(scenario.faults[0], Fault::Crash { random: 3, .. }));
         let Fault::Partition { sides, until, .. } = &scenario.faults[1] else { panic!("no sides") };
         // Two sides of all nodes, however the border was rounded.
         assert_eq!(sides, &[["n0-n3"], ["n4-n9"]]);
-        assert_eq!(*until, Some(31 * SEC));
+        assert_eq!(*until, Some(30 * SEC));
         assert_eq!(scenario.engine, EngineSettings::default());
         assert!(runs <= 300, "{runs}");
     }
@@ -392,5 +438,21 @@ mod tests {
             false
         });
         assert_eq!((runs, shrunk.runs, shrunk.scenario), (5, 5, large()));
+    }
+    #[test]
+    fn what_else_must_hold_and_what_comes_before_is_left_out() {
+        let expect = Expect { detect_within: Some(SEC), ..Expect::converge_within(2 * SEC) };
+        let waits = Scenario::new("waits", 4, 100 * SEC)
+            .fault(Fault::crash(80 * SEC, Targets::random(1)))
+            .expect(expect);
+        let fails = |scenario: &Scenario, _: u64| {
+            let after = |fault: &Fault| scenario.duration.saturating_sub(fault.at());
+            let late = scenario.faults.iter().any(|fault| after(fault) >= 10 * SEC);
+            late && scenario.expect.detect_within.is_some()
+        };
+        let small = shrink(&waits, 1, Limits::default(), fails, |_| {}).unwrap().scenario;
+        let expected = Expect { detect_within: Some(SEC), ..Expect::default() };
+        assert_eq!(small.expect, expected);
+        assert!(small.faults[0].at() <= SEC && small.duration <= 12 * SEC, "{small:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headcount_state::{Name, Time, Update};
+use headcount_state::{MemberId, Name, Time, Update};
 use headcount_swim::{Config, Engine, Event, Transmit};
 
 use crate::addresses::{Addresses, address};
@@ -253,6 +253,27 @@ impl Simulation {
         self.nodes.get(node)?.running.as_ref().map(|running| &running.engine)
     }
 
+    /// The member that `node` is.
+    pub(crate) fn member(&self, node: usize) -> MemberId {
+        self.nodes[node].name.id()
+    }
+
+    /// Nodes that some fault chose.
+    pub(crate) fn faulted(&self) -> &BTreeSet<usize> {
+        &self.faulted
+    }
+
+    /// Whether any process stands still.
+    pub(crate) fn is_frozen(&self) -> bool {
+        let frozen = |node: &Node| node.standstill.as_ref().is_some_and(|s| s.is_frozen());
+        self.nodes.iter().any(frozen)
+    }
+
+    /// Messages and bytes that all nodes have sent.
+    pub(crate) fn sent(&self) -> (u64, u64) {
+        self.checkers.sent_so_far()
+    }
+
     /// Keeps so many events for [`Simulation::events`] from now on, in 56 bytes each, instead of
     /// two million.
     pub fn keep_events(&mut self, limit: usize) {
@@ -331,7 +352,7 @@ impl Simulation {
                 self.queue.push(self.now + self.config.period / SAMPLES_PER_PERIOD, Action::Sample);
             }
             Action::Inspect => {
-                self.inspect();
+                self.inspect_table();
                 self.queue.push(self.now + self.config.period, Action::Inspect);
             }
             Action::LookAtStatuses(number) => self.look_at_statuses(number),
@@ -349,8 +370,14 @@ impl Simulation {
     pub(crate) fn tick(&mut self, node: usize) {
         let Some(running) = self.nodes[node].running.as_mut() else { return };
         running.wake = None;
-        running.engine.tick(running.clock.local(self.now));
-        self.settle(node);
+        // The timer may have been taken back: most pings are answered before their time is over.
+        let now = running.clock.local(self.now);
+        if running.engine.poll_timeout().is_some_and(|at| at <= now) {
+            running.engine.tick(now);
+            self.settle(node);
+        } else {
+            self.arm(node);
+        }
     }
 
     fn deliver(&mut self, arriving: &Arriving) {
@@ -384,18 +411,16 @@ impl Simulation {
         let now = self.now;
         let mut departed = false;
         loop {
-            let silent = self.nodes[node].standstill.as_ref().is_some_and(|s| s.is_frozen());
-            let Some(running) = self.nodes[node].running.as_mut() else { return };
-            let (transmit, open) = match silent {
-                true => (None, None),
-                false => match running.engine.poll_transmit(running.clock.local(now)) {
-                    Some(transmit) => (Some(transmit), None),
-                    None => (None, running.engine.poll_stream()),
-                },
-            };
-            if let Some(transmit) = transmit {
-                self.send(node, transmit);
-            } else if let Some(open) = open {
+            let Node { running, standstill, .. } = &mut self.nodes[node];
+            let Some(running) = running.as_mut() else { return };
+            let frozen = standstill.as_mut().filter(|standstill| standstill.is_frozen());
+            let may_open = frozen.is_none();
+            if let Some(transmit) = running.engine.poll_transmit(running.clock.local(now)) {
+                match frozen {
+                    Some(standstill) => standstill.hold_back(transmit),
+                    None => self.send(node, transmit),
+                }
+            } else if let Some(open) = may_open.then(|| running.engine.poll_stream()).flatten() {
                 self.open_stream(node, open);
             } else if let Some(event) = running.engine.poll_event() {
                 departed |= matches!(event, Event::Departed { .. });
@@ -410,8 +435,16 @@ impl Simulation {
             self.stop(node);
             return;
         }
-        let Some(running) = self.nodes[node].running.as_mut() else { return };
+        let Some(running) = self.nodes[node].running.as_ref() else { return };
         self.looks.holds(node, running.engine.table().summary().view_id);
+        self.inspect(node);
+        self.arm(node);
+    }
+
+    /// Sees to it that a node wakes when its engine wants.
+    fn arm(&mut self, node: usize) {
+        let Some(running) = self.nodes[node].running.as_mut() else { return };
+        let now = self.now;
         let wanted = running.engine.poll_timeout().map(|at| running.clock.global(at).max(now));
         if let Some(at) = wanted.filter(|at| running.wake.is_none_or(|wake| *at < wake)) {
             running.wake = Some(at);
@@ -426,7 +459,7 @@ impl Simulation {
         self.journal.add(sighting);
     }
 
-    fn send(&mut self, node: usize, transmit: Transmit) {
+    pub(crate) fn send(&mut self, node: usize, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
         self.checkers.sent(self.now, node, Sent::Datagram, bytes.len());
         let numbers = (self.addresses.number(self.nodes[node].address), self.addresses.number(to));
@@ -530,7 +563,7 @@ impl Simulation {
         engine.set_seeds(node.seeds(&self.seeds));
         let process = self.truth.started(now, index, node.name.id(), instance);
         let clock = node.clock(now);
-        node.running = Some(Running { engine, process, clock, wake: None, leaving: false });
+        node.running = Some(Running::new(engine, process, clock, now));
         self.trace.add(b's', now, index as u64, process as u64, &[]);
         self.recorder.started(now, index, node.name.id());
         true

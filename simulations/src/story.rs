@@ -99,9 +99,15 @@ impl Simulation {
                 order.push(id);
             }
         }
+        let start = &self.scenario.start;
+        let acquainted = if start.known { self.scenario.nodes } else { 0 };
         let seen: Vec<&Sighting> = self.events().collect();
         let watched = seen.iter().copied().filter(|s| observer.is_none_or(|o| s.observer == o));
-        let mut statuses = statuses(&self.truth, watched);
+        let watching = |process: &usize| {
+            let node = self.truth.process(*process).map(|process| process.node);
+            observer.is_none_or(|observer| node == Some(observer))
+        };
+        let mut statuses = statuses(&self.truth, acquainted, watching, watched);
         let timeline = |id: MemberId| {
             let member = names.get(&id)?.clone();
             Some(Timeline { member, steps: statuses.remove(&id)? })
@@ -110,15 +116,17 @@ impl Simulation {
             seed: self.seed,
             virtual_s: self.now.as_secs_f64(),
             timelines: order.into_iter().filter_map(timeline).collect(),
-            changes: changes(&self.truth, seen.into_iter(), &names),
+            changes: changes(&self.truth, acquainted, seen.into_iter(), &names),
             traffic: self.traffic(),
         }
     }
 }
 
-/// Who came and went, and who knew it when.
+/// Who came and went, and who knew it when. The first `acquainted` processes know each other from
+/// the start: nobody hears that they are here.
 fn changes<'a>(
     truth: &Truth,
+    acquainted: usize,
     seen: impl Iterator<Item = &'a Sighting>,
     names: &BTreeMap<MemberId, String>,
 ) -> Vec<Change> {
@@ -170,7 +178,9 @@ fn changes<'a>(
                 known_after_s,
             });
         };
-        add(ChangeKind::Join, process.started);
+        if number >= acquainted {
+            add(ChangeKind::Join, process.started);
+        }
         match process.ended {
             Some((at, Ending::Crashed)) => add(ChangeKind::Crash, at),
             Some((at, Ending::Left)) => add(ChangeKind::Leave, at),
@@ -203,9 +213,12 @@ impl News<'_> {
     }
 }
 
-/// How every member was seen, by member.
+/// How every member was seen, by member. Of the first `acquainted` processes, which know each other
+/// from the start, those that are `watching` see all others alive.
 fn statuses<'a>(
     truth: &Truth,
+    acquainted: usize,
+    watching: impl Fn(&usize) -> bool,
     seen: impl Iterator<Item = &'a Sighting>,
 ) -> BTreeMap<MemberId, Vec<Step>> {
     let mut ends: Vec<(Time, usize)> = truth
@@ -217,6 +230,14 @@ fn statuses<'a>(
     ends.sort_unstable();
     let mut ends = ends.into_iter().peekable();
     let mut book = Book::default();
+    for observer in (0..acquainted).filter(watching) {
+        for subject in (0..acquainted).filter(|subject| *subject != observer) {
+            let member = truth.process(subject).map(|process| process.member);
+            member.into_iter().for_each(|member| {
+                book.write(Time::ZERO, observer, member, Some(Seen::Alive));
+            });
+        }
+    }
     for sighting in seen {
         while let Some((at, observer)) = ends.next_if(|(at, _)| *at < sighting.at) {
             book.close(at, observer);
@@ -320,7 +341,7 @@ mod tests {
             sighting(13, 0, Kind::Failed, 3),
             sighting(14, 2, Kind::Failed, 3),
         ];
-        let changes = changes(&truth, seen.iter(), &names(4));
+        let changes = changes(&truth, 0, seen.iter(), &names(4));
         let crash = of_kind(&changes, ChangeKind::Crash)[0];
         assert_eq!((crash.member.as_str(), crash.at_s, crash.observers), ("n3", 10.0, 2));
         // What node 1 said too early is not knowledge; node 2 did not run to the end.
@@ -335,7 +356,7 @@ mod tests {
         truth.started(at(12), 1, member(1), instance(7));
         let successor = Life { generation: 200, instance: instance(7) };
         let seen = [Sighting { life: Some(successor), ..sighting(15, 0, Kind::Restarted, 1) }];
-        let changes = changes(&truth, seen.iter(), &names(2));
+        let changes = changes(&truth, 0, seen.iter(), &names(2));
         assert_eq!(of_kind(&changes, ChangeKind::Crash)[0].known_after_s, [5.0]);
         let joins = of_kind(&changes, ChangeKind::Join);
         assert_eq!(joins.last().map(|join| &join.known_after_s[..]), Some(&[3.0][..]));
@@ -352,7 +373,7 @@ mod tests {
             sighting(6, 1, Kind::Updated, 2),
             sighting(8, 1, Kind::Failed, 2),
         ];
-        let steps = statuses(&truth, seen.iter()).remove(&member(2)).unwrap();
+        let steps = statuses(&truth, 0, |_| true, seen.iter()).remove(&member(2)).unwrap();
         let step = |at_s, alive, suspect, failed| Step { at_s, alive, suspect, failed, left: 0 };
         assert_eq!(
             steps,
@@ -364,5 +385,12 @@ mod tests {
                 step(30.0, 1, 0, 0),
             ]
         );
+    }
+    #[test]
+    fn who_knew_each_other_from_the_start_sees_the_others_alive() {
+        let truth = cluster(3);
+        let steps = statuses(&truth, 3, |_| true, [].iter()).remove(&member(2)).unwrap();
+        assert_eq!(steps, [Step { alive: 2, ..Step::default() }]);
+        assert!(changes(&truth, 3, [].iter(), &names(3)).is_empty());
     }
 }

@@ -140,7 +140,12 @@ impl Truth {
 
     /// The process of this instance.
     pub(crate) fn instance(&self, instance: Instance) -> Option<&Process> {
-        self.processes.get(self.by_instance.get(instance.as_u64())?)
+        self.processes.get(self.number(instance)?)
+    }
+
+    /// The number of the process of this instance.
+    pub(crate) fn number(&self, instance: Instance) -> Option<usize> {
+        self.by_instance.get(instance.as_u64())
     }
 
     /// Whether something was wrong with `node` itself at any time in `from..=to`.

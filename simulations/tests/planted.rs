@@ -32,7 +32,7 @@ fn assert_noticed(rule: &str, rules: Rules, scenario: &str, expected: &[&str]) {
     let name = &scenario.name;
     let (seed, fired) = noticed.unwrap_or_else(|| panic!("without {rule} {name} always passes"));
     let names: Vec<&str> = fired.iter().map(|check| check.name.as_str()).collect();
-    println!("without {rule}: {name}, seed {seed}: {}", names.join(", "));
+    eprintln!("without {rule}: {name}, seed {seed}: {}", names.join(", "));
     assert!(names.iter().any(|name| expected.contains(name)), "{fired:?}");
     let sound = run(&scenario, seed, Rules::default());
     assert!(sound.passed(), "{sound}");

@@ -123,6 +123,12 @@ impl Contacts {
         agreement
     }
 
+    /// The bytes that it takes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        let latest = self.latest.capacity() * size_of::<(MemberId, Contact)>();
+        latest + self.index.heap_bytes()
+    }
+
     fn place(&self, peer: MemberId) -> Option<usize> {
         self.index.find(peer, |place| self.latest[place].0)
     }

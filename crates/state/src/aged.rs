@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::MemberId;
+use crate::memory::tree_bytes;
 use crate::time::Time;
 
 /// Entries by id, and the order in which they are due. A full map drops what is due first.
@@ -51,6 +52,11 @@ impl<V> Aged<V> {
             return None;
         }
         self.remove(id).map(|value| (id, value))
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let entries = tree_bytes(self.entries.len(), size_of::<(MemberId, (V, Time))>());
+        entries + tree_bytes(self.due.len(), size_of::<(Time, MemberId)>())
     }
 
     pub(crate) fn next_due(&self) -> Option<Time> {

@@ -10,6 +10,7 @@ mod attributes;
 mod claim;
 mod id;
 mod id_index;
+mod memory;
 mod merge;
 mod own;
 mod record;
@@ -28,6 +29,7 @@ pub use attributes::{
 pub use claim::{Claim, Life, MAX_GENERATION, MAX_GENERATION_STEP, Status, Version};
 pub use id::{Instance, MemberId, Name, NameError};
 pub use id_index::IdIndex;
+pub use memory::tree_bytes;
 pub use merge::{Change, ChangeKind, Grace, Merged, Outcome, Refusal};
 pub use own::{OwnAttributes, OwnChange, Standing};
 pub use record::Record;

@@ -123,13 +123,19 @@ impl Table {
     /// `grace` matters only for a failed or closed claim about a live member.
     pub fn merge(&mut self, now: Time, update: &Update, grace: Grace) -> Merged {
         let mut merged = Merged { outcome: Outcome::Known, attributes_changed: false };
-        if let Err(refusal) = self.admit(update) {
+        let recorded = self.get(update.claim.id);
+        let held = self.larger_of(update.claim.id, recorded);
+        if let Err(refusal) = admit(update, recorded, held) {
             merged.outcome = Outcome::Refused(refusal);
         } else if update.claim.id == self.own.id && !self.own.is_displaced() {
             merged.outcome = self.about_me(now, update);
         } else {
-            merged.attributes_changed = self.join_attributes(now, update);
-            merged.outcome = self.merge_claim(now, update, grace);
+            if let Some((record, newer)) = recorded.and_then(|r| Some((r, newer(r, update)?))) {
+                let Record { claim, since, accuser, .. } = record;
+                self.put(now, claim, Arc::clone(newer), since, accuser);
+                merged.attributes_changed = true;
+            }
+            merged.outcome = self.merge_claim(now, update, held, grace);
             if let Some(change) = self.return_if_rival_is_dead(now, update.claim.id) {
                 merged.outcome = Outcome::Own(change);
             }
@@ -137,33 +143,14 @@ impl Table {
         merged
     }
 
-    fn admit(&self, update: &Update) -> Result<(), Refusal> {
+    fn merge_claim(
+        &mut self,
+        now: Time,
+        update: &Update,
+        held: Option<Claim>,
+        grace: Grace,
+    ) -> Outcome {
         let claim = update.claim;
-        let generation = claim.life().generation;
-        if generation > MAX_GENERATION {
-            return Err(Refusal::Generation);
-        }
-        let held = self.hold(claim.id);
-        if let Some(held) = held
-            && generation > held.life().generation.saturating_add(MAX_GENERATION_STEP)
-        {
-            return Err(Refusal::GenerationStep);
-        }
-        if let Some(attributes) = &update.attributes {
-            if attributes.version.life > claim.life() || attributes.name.id() != claim.id {
-                return Err(Refusal::Attributes);
-            }
-            let recorded = self.get(claim.id);
-            if recorded.is_some_and(|record| record.attributes.name != attributes.name) {
-                return Err(Refusal::NameCollision);
-            }
-        }
-        Ok(())
-    }
-
-    fn merge_claim(&mut self, now: Time, update: &Update, grace: Grace) -> Outcome {
-        let claim = update.claim;
-        let held = self.hold(claim.id);
         if let Some(held) = held
             && claim.version <= held.version
         {
@@ -254,19 +241,48 @@ impl Table {
             }
         }
     }
+}
 
-    /// Takes newer attributes of the process that the record is about.
-    fn join_attributes(&mut self, now: Time, update: &Update) -> bool {
-        let Some(offered) = &update.attributes else { return false };
-        let Some(record) = self.get(update.claim.id) else { return false };
-        let newer = offered.version > record.attributes.version;
-        if !newer || !said_by(offered, record.claim.life()) {
-            return false;
-        }
-        let (claim, since, accuser) = (record.claim, record.since, record.accuser);
-        self.put(now, claim, Arc::clone(offered), since, accuser);
-        true
+/// Whether an update is within the bounds, given what is recorded and held of the member.
+fn admit(
+    update: &Update,
+    recorded: Option<Record<'_>>,
+    held: Option<Claim>,
+) -> Result<(), Refusal> {
+    let claim = update.claim;
+    let generation = claim.life().generation;
+    if generation > MAX_GENERATION {
+        return Err(Refusal::Generation);
     }
+    if let Some(held) = held
+        && generation > held.life().generation.saturating_add(MAX_GENERATION_STEP)
+    {
+        return Err(Refusal::GenerationStep);
+    }
+    if let Some(attributes) = &update.attributes {
+        if attributes.version.life > claim.life() {
+            return Err(Refusal::Attributes);
+        }
+        let recorded = recorded.map(|record| record.attributes);
+        if recorded.is_some_and(|recorded| Arc::ptr_eq(recorded, attributes)) {
+            return Ok(());
+        }
+        if attributes.name.id() != claim.id {
+            return Err(Refusal::Attributes);
+        }
+        if recorded.is_some_and(|recorded| recorded.name != attributes.name) {
+            return Err(Refusal::NameCollision);
+        }
+    }
+    Ok(())
+}
+
+/// The attributes that came with an update, if they are newer word of the process that the record
+/// is about.
+fn newer<'a>(record: Record<'_>, update: &'a Update) -> Option<&'a Arc<Attributes>> {
+    let offered = update.attributes.as_ref()?;
+    let newer = offered.version > record.attributes.version;
+    (newer && said_by(offered, record.claim.life())).then_some(offered)
 }
 
 /// The newest of the attributes recorded and offered that fit.

@@ -14,6 +14,7 @@ use crate::attributes::Attributes;
 use crate::claim::{Claim, Life, Status, Version};
 use crate::id::{Instance, MemberId};
 use crate::id_index::IdIndex;
+use crate::memory::tree_bytes;
 use crate::record::Record;
 use crate::time::Time;
 
@@ -172,8 +173,7 @@ impl Rows {
 
     /// The bytes that it takes on the heap, without the attributes, which tables may share.
     pub(crate) fn heap_bytes(&self) -> usize {
-        // Nodes of the tree are at least half full.
-        let rest = self.rest.len() * 2 * (size_of::<MemberId>() + size_of::<Rest>());
+        let rest = tree_bytes(self.rest.len(), size_of::<(MemberId, Rest)>());
         let rows = self.rows.capacity() * size_of::<Row>();
         rows + self.order.capacity() * size_of::<u32>() + self.index.heap_bytes() + rest
     }

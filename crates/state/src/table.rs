@@ -129,9 +129,10 @@ impl Table {
         self.rows.reserve(more);
     }
 
-    /// The bytes that the records take on the heap, without the attributes, which tables share.
+    /// About the bytes that it takes on the heap, without the attributes, which tables may share.
     pub fn heap_bytes(&self) -> usize {
-        self.rows.heap_bytes()
+        let aged = self.tombstones.heap_bytes() + self.graveyard.heap_bytes();
+        self.rows.heap_bytes() + aged + self.roster.heap_bytes()
     }
 
     /// Every record, live and dead, in id order, from after `cursor` on: an interrupted walk goes
@@ -198,7 +199,12 @@ impl Table {
 
     /// The largest claim held of `id`, in the table or in the graveyard.
     pub fn hold(&self, id: MemberId) -> Option<Claim> {
-        let recorded = self.get(id).map(|record| record.claim);
+        self.larger_of(id, self.get(id))
+    }
+
+    /// The larger of a member's record and grave.
+    pub(crate) fn larger_of(&self, id: MemberId, recorded: Option<Record<'_>>) -> Option<Claim> {
+        let recorded = recorded.map(|record| record.claim);
         let buried = self.graveyard.get(id).copied();
         recorded.into_iter().chain(buried).max_by_key(|claim| claim.version)
     }

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use headcount_state::{Grace, MemberId, Status, Time, Update};
+use headcount_state::{Grace, MemberId, Status, Time, Update, tree_bytes};
 use headcount_wire::Body;
 use rand::RngExt;
 
@@ -123,6 +123,11 @@ impl Checks {
         }
         let check = self.open.remove(&subject)?;
         Some(CheckStep::Judge { update: check.update, answered: check.answered })
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let open = tree_bytes(self.open.len(), size_of::<(MemberId, Check)>());
+        open + tree_bytes(self.due.len(), size_of::<(Time, MemberId)>())
     }
 
     pub(crate) fn clear(&mut self) {

@@ -13,7 +13,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use headcount_state::MemberId;
+use headcount_state::{MemberId, tree_bytes};
 
 /// How urgent a claim is; the smaller, the more urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,6 +131,11 @@ impl Dissemination {
             self.ranks.insert(id, rank);
             self.order.insert((rank, id));
         }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let ranks = tree_bytes(self.ranks.len(), size_of::<(MemberId, Rank)>());
+        ranks + tree_bytes(self.order.len(), size_of::<(Rank, MemberId)>())
     }
 
     pub(crate) fn clear(&mut self) {

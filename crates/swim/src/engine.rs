@@ -19,7 +19,7 @@ use headcount_state::{
     Attributes, AttributesError, AttributesVersion, Claim, Life, MemberId, Name, OwnAttributes,
     Record, Serving, Standing, Status, Table, Tags, Time, Update, Version,
 };
-use headcount_wire::{DecodeError, Heartbeat, PROTOCOL, Target, update_bytes};
+use headcount_wire::{AttributesPool, DecodeError, Heartbeat, PROTOCOL, Target, update_bytes};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
@@ -86,6 +86,9 @@ pub enum Error {
 /// Whom a node heard within so many periods tells it whether the cluster agrees.
 pub(crate) const AGREEMENT_PERIODS: u32 = 10;
 
+/// An engine alone remembers the bytes of so many attributes, and of as many before them.
+const ATTRIBUTES_POOLED: usize = 256;
+
 /// What header, heartbeat and the largest body take of a datagram, at most.
 pub(crate) const OVERHEAD_BYTES_MAX: usize = 160;
 
@@ -124,6 +127,7 @@ pub struct Engine {
     pub(crate) pace: Pace,
     pub(crate) outbox: Outbox,
     pub(crate) sessions: Sessions,
+    pub(crate) attributes: AttributesPool,
     pub(crate) contacts: Contacts,
     pub(crate) losses: Losses,
     pub(crate) departure: Option<Departure>,
@@ -136,7 +140,10 @@ pub struct Engine {
     /// When somebody was last heard, or this node began.
     pub(crate) last_heard: Time,
     pub(crate) isolated: bool,
-    sends_block: bool,
+    /// While sends block: whether a gossip round waits at its sends already.
+    sends_block: Option<bool>,
+    /// When the gossip clock began, where there is one.
+    pub(crate) gossip_clock: Option<Time>,
     pub(crate) agreed: Option<bool>,
     /// The view that this node holds, and since when.
     pub(crate) view_id: u64,
@@ -186,6 +193,7 @@ impl Engine {
             pace: Pace::new(config.period * 3 / 2),
             outbox: Outbox::default(),
             sessions: Sessions::default(),
+            attributes: AttributesPool::new(ATTRIBUTES_POOLED),
             contacts: Contacts::new(),
             losses: Losses::default(),
             departure: None,
@@ -197,7 +205,8 @@ impl Engine {
             started: now,
             last_heard: now,
             isolated: false,
-            sends_block: false,
+            sends_block: None,
+            gossip_clock: None,
             agreed: None,
             view_id: table.summary().view_id,
             view_changed: now,
@@ -223,6 +232,10 @@ impl Engine {
         for (timer, interval) in intervals {
             let offset = interval.mul_f64(self.rng.random::<f64>());
             self.timers.set(timer, Some(now + offset));
+        }
+        if self.config.spreads_as_memberlist {
+            let offset = self.config.gossip_interval.mul_f64(self.rng.random::<f64>());
+            self.gossip_clock = Some(now + offset);
         }
     }
 
@@ -250,23 +263,26 @@ impl Engine {
 
     /// When [`Engine::tick`] is next wanted.
     pub fn poll_timeout(&self) -> Option<Time> {
-        if self.sends_block { self.timers.next_without_sends() } else { self.timers.next() }
+        match self.sends_block {
+            Some(gossip_waits) => self.timers.next_without_sends(gossip_waits),
+            None => self.timers.next(),
+        }
     }
 
     /// Says whether the process is held up whenever it sends. While it is, it behaves as one with
     /// a task for each loop, each of them waiting at its next send: suspicions run out, one ping
-    /// is begun, and nothing else falls due. The driver must not send either. For simulating such
-    /// a process (Lifeguard, section V.B); a driver that waits for its sockets needs it not.
+    /// and one gossip round are begun, and nothing else falls due. The driver keeps what it is
+    /// given to send until the block is over. For simulating such a process (Lifeguard, section
+    /// V.B); a driver that waits for its sockets itself needs it not.
     pub fn set_sends_block(&mut self, block: bool) {
-        self.sends_block = block;
+        self.sends_block = block.then_some(false);
     }
 
     fn next_due(&mut self, now: Time) -> Option<Timer> {
-        if self.sends_block {
-            self.timers.pop_due_without_sends(now)
-        } else {
-            self.timers.pop_due(now)
-        }
+        let Some(gossip_waits) = self.sends_block else { return self.timers.pop_due(now) };
+        let timer = self.timers.pop_due_without_sends(now, gossip_waits)?;
+        self.sends_block = Some(gossip_waits || timer == Timer::Gossip);
+        Some(timer)
     }
 
     /// The next piece of news.
@@ -299,6 +315,12 @@ impl Engine {
             self.settle(now);
         }
         Ok(())
+    }
+
+    /// Takes attributes from a pool that other engines use too, so that members of which many
+    /// engines know take memory once. What the engine does is the same.
+    pub fn share_attributes(&mut self, pool: AttributesPool) {
+        self.attributes = pool;
     }
 
     /// Sets how loaded this node says it is, in percent; more than 100 counts as 100.
@@ -361,6 +383,14 @@ impl Engine {
     /// Whether this node knows of others but hears nobody.
     pub fn is_isolated(&self) -> bool {
         self.isolated
+    }
+
+    /// About the bytes that what this engine knows of members takes on the heap, without their
+    /// attributes, which engines may share.
+    pub fn heap_bytes(&self) -> usize {
+        let known = self.table.heap_bytes() + self.peers.heap_bytes() + self.contacts.heap_bytes();
+        let told = self.dissemination.heap_bytes() + self.checks.heap_bytes();
+        known + told + self.suspicions.heap_bytes() + self.losses.heap_bytes()
     }
 
     /// The counters.

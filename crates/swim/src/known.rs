@@ -30,3 +30,74 @@ impl Engine {
         self.settle(now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use headcount_state::{
+        Attributes, AttributesVersion, Claim, Instance, Life, Name, ProtocolRange, Serving, Status,
+        Tags, Version,
+    };
+    use headcount_wire::ClusterId;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::engine::Identity;
+
+    const MEMBERS: u64 = 10_000;
+
+    fn member(number: u64) -> Update {
+        let life = Life { generation: 1, instance: Instance::from_u64(number + 1).unwrap() };
+        let attributes = Attributes {
+            version: AttributesVersion { life, counter: 0 },
+            name: Name::new(&format!("n{number}")).unwrap(),
+            address: ([10, 0, 0, 1], 7_946).into(),
+            serving: Serving::Serving,
+            zone: String::new(),
+            tags: Tags::new(),
+            protocol: ProtocolRange { min: 1, max: 1 },
+        };
+        let version = Version::new(life, 0, Status::Alive);
+        let claim = Claim { id: attributes.name.id(), version, over: None };
+        Update { attributes: Some(Arc::new(attributes)), ..Update::claim(claim) }
+    }
+
+    fn engine() -> Engine {
+        let own = Identity {
+            name: Name::new("own").unwrap(),
+            address: ([10, 0, 0, 2], 7_946).into(),
+            life: Life { generation: 1, instance: Instance::from_u64(1).unwrap() },
+            tags: Tags::new(),
+            zone: String::new(),
+            serving: Serving::Serving,
+        };
+        Engine::new(Config::new(ClusterId::of("test")), own, 1, Time::ZERO).unwrap()
+    }
+
+    /// Ten thousand engines that know ten thousand members are to fit 12 GiB: 128 bytes a pair, of
+    /// which a driver needs some.
+    #[test]
+    fn a_member_takes_few_bytes_in_calm_and_while_a_tenth_has_crashed() {
+        let all: Vec<Update> = (0..MEMBERS).map(member).collect();
+        let mut engine = engine();
+        engine.know(Time::ZERO, &all);
+        assert_eq!(engine.table.len() as u64, MEMBERS + 1);
+        let each = |engine: &Engine| engine.heap_bytes() as f64 / MEMBERS as f64;
+        assert!(each(&engine) < 68.0, "{} bytes in calm", each(&engine));
+
+        for (number, update) in all.iter().enumerate().step_by(10) {
+            let accuser = Some(all[number + 1].claim.id);
+            let claim = update.claim.with_status(Status::Suspect);
+            engine.absorb(Time::ZERO, &Update { accuser, ..Update::claim(claim) });
+        }
+        assert_eq!(engine.dissemination.len() as u64, MEMBERS / 10);
+        assert!(each(&engine) < 105.0, "{} bytes with suspects", each(&engine));
+
+        engine.dissemination.clear();
+        let dead = engine.poll_timeout().map(|_| Time::from_millis(300_000)).unwrap();
+        engine.suspicions_due(dead);
+        assert_eq!(engine.table.occupancy().tombstones as u64, MEMBERS / 10);
+        assert!(each(&engine) < 105.0, "{} bytes with the dead", each(&engine));
+    }
+}

@@ -41,6 +41,7 @@ pub use event::{Event, SeedError};
 pub use headcount_health::{Agreement, Contact};
 #[cfg(feature = "planted-bugs")]
 pub use headcount_state::Rules;
+pub use headcount_wire::AttributesPool;
 pub use member::Member;
 pub use occupancy::Part;
 pub use stats::Stats;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use headcount_state::{MemberId, Time};
+use headcount_state::{MemberId, Time, tree_bytes};
 
 /// The most lost members that are remembered; beyond it the one lost first is forgotten.
 pub(crate) const LOSSES_MAX: usize = 16_384;
@@ -49,6 +49,15 @@ impl Losses {
 
     pub(crate) fn len(&self) -> usize {
         self.lost.len()
+    }
+
+    /// Those lost at `since` or later, in id order.
+    pub(crate) fn since(&self, since: Time) -> Vec<MemberId> {
+        self.lost.iter().filter(|(_, at)| **at >= since).map(|(member, _)| *member).collect()
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        tree_bytes(self.lost.len(), size_of::<(MemberId, Time)>())
     }
 
     /// Once per cut: how many came back and how many are still missing, when all are back or none

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use headcount_state::{MemberId, Status, Time};
-use headcount_wire::{Body, Datagram, Heartbeat, Target, decode_datagram};
+use headcount_wire::{Body, Datagram, Heartbeat, Target, decode_datagram_with};
 
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
@@ -16,7 +16,7 @@ impl Engine {
         self.wake(now);
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += bytes.len() as u64;
-        match decode_datagram(self.config.cluster, bytes) {
+        match decode_datagram_with(self.config.cluster, bytes, &self.attributes) {
             Ok(datagram) => self.receive_datagram(now, from, &datagram),
             Err(error) => self.count_refused(&error),
         }

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use headcount_state::{MemberId, ProtocolRange, Time, Update};
 use headcount_wire::{
     ChunkBuilder, DecodeError, Frame, Hello, Purpose, Refuse, RefuseCode, StreamFrame, Target,
-    decode_frame, encode_frame,
+    decode_frame_with, encode_frame,
 };
 
 use crate::engine::Engine;
@@ -160,7 +160,7 @@ impl Engine {
         if !self.sessions.open.contains_key(&id) {
             return;
         }
-        match decode_frame(self.config.cluster, frame) {
+        match decode_frame_with(self.config.cluster, frame, &self.attributes) {
             Ok(frame) => self.session_frame(now, id, frame),
             Err(error) => {
                 self.count_refused(&error);

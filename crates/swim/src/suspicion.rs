@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use headcount_state::{Claim, MemberId, Status, Time, Update, Version};
+use headcount_state::{Claim, MemberId, Status, Time, Update, Version, tree_bytes};
 
 use crate::config::{Config, Detector};
 use crate::dissemination::Lane;
@@ -146,6 +146,13 @@ impl Suspicions {
         }
         self.deadlines.remove(&(deadline, subject));
         self.running.remove(&subject).map(|suspicion| (subject, suspicion.version))
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let accusers = |s: &Suspicion| s.accusers.capacity() * size_of::<MemberId>();
+        let running = tree_bytes(self.running.len(), size_of::<(MemberId, Suspicion)>());
+        let deadlines = tree_bytes(self.deadlines.len(), size_of::<(Time, MemberId)>());
+        running + deadlines + self.running.values().map(accusers).sum::<usize>()
     }
 
     pub(crate) fn clear(&mut self) {

@@ -4,14 +4,6 @@ use crate::error::DecodeError;
 use crate::proto;
 use crate::proto::address::Ip;
 
-pub(crate) fn to_proto(address: SocketAddr) -> proto::Address {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) => Ip::Ipv4(ip.to_bits()),
-        IpAddr::V6(ip) => Ip::Ipv6(ip.octets().to_vec()),
-    };
-    proto::Address { ip: Some(ip), port: address.port().into() }
-}
-
 pub(crate) fn from_proto(address: Option<proto::Address>) -> Result<SocketAddr, DecodeError> {
     let address = address.ok_or(DecodeError::invalid("address"))?;
     let ip = match address.ip {

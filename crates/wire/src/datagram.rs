@@ -8,7 +8,9 @@ use crate::cluster::ClusterId;
 use crate::error::DecodeError;
 use crate::header::{self, FrameWriter};
 use crate::heartbeat::{Heartbeat, Target};
+use crate::pool::AttributesPool;
 use crate::proto::datagram::Body as ProtoBody;
+use crate::quick::{self, Payload};
 use crate::{address, proto, update};
 
 /// The default of the most bytes in a datagram: fits an Ethernet frame with room for tunnels.
@@ -101,15 +103,20 @@ impl DatagramBuilder {
         heartbeat: &Heartbeat,
         body: &Body,
     ) -> DatagramBuilder {
-        let head = proto::Datagram {
-            heartbeat: Some(heartbeat.to_proto()),
-            body: Some(body.to_proto()),
-            updates: Vec::new(),
-        };
-        DatagramBuilder {
-            writer: FrameWriter::datagram(cluster, &head),
-            budget: budget.clamp(MIN_BUDGET, MAX_BUDGET),
-        }
+        DatagramBuilder::reusing(Vec::new(), cluster, budget, heartbeat, body)
+    }
+
+    /// The same, written into a buffer that [`DatagramBuilder::finish_and_keep`] gave back.
+    pub fn reusing(
+        buffer: Vec<u8>,
+        cluster: ClusterId,
+        budget: usize,
+        heartbeat: &Heartbeat,
+        body: &Body,
+    ) -> DatagramBuilder {
+        let mut writer = FrameWriter::datagram(cluster, buffer);
+        writer.payload().datagram(heartbeat, body);
+        DatagramBuilder { writer, budget: budget.clamp(MIN_BUDGET, MAX_BUDGET) }
     }
 
     /// Adds `update` if it fits, and says whether it did; nothing has changed otherwise.
@@ -139,6 +146,11 @@ impl DatagramBuilder {
 
     /// The bytes to send.
     pub fn finish(self) -> Bytes {
+        self.finish_and_keep().0
+    }
+
+    /// The bytes to send, and the buffer for the next datagram.
+    pub fn finish_and_keep(self) -> (Bytes, Vec<u8>) {
         self.writer.finish()
     }
 }
@@ -148,10 +160,28 @@ impl DatagramBuilder {
 /// # Errors
 /// [`DecodeError`] names the cause; a datagram is refused as a whole.
 pub fn decode_datagram(cluster: ClusterId, bytes: &[u8]) -> Result<Datagram, DecodeError> {
+    decode_datagram_with(cluster, bytes, &AttributesPool::new(0))
+}
+
+/// The same, with the help of a pool of attributes.
+///
+/// # Errors
+/// As [`decode_datagram`].
+pub fn decode_datagram_with(
+    cluster: ClusterId,
+    bytes: &[u8],
+    pool: &AttributesPool,
+) -> Result<Datagram, DecodeError> {
     if bytes.len() > MAX_BUDGET {
         return Err(DecodeError::TooLong);
     }
-    let datagram = proto::Datagram::decode(header::open(cluster, bytes)?)?;
+    let payload = header::open(cluster, bytes)?;
+    read_quickly(payload, pool).map_or_else(|| read(payload), Ok)
+}
+
+/// What any payload means: the contract.
+pub(crate) fn read(payload: &[u8]) -> Result<Datagram, DecodeError> {
+    let datagram = proto::Datagram::decode(payload)?;
     Ok(Datagram {
         heartbeat: Heartbeat::from_proto(datagram.heartbeat)?,
         body: Body::from_proto(datagram.body.ok_or(DecodeError::invalid("body"))?)?,
@@ -159,29 +189,17 @@ pub fn decode_datagram(cluster: ClusterId, bytes: &[u8]) -> Result<Datagram, Dec
     })
 }
 
-impl Body {
-    fn to_proto(self) -> ProtoBody {
-        match self {
-            Body::Ping { nonce, target } => ProtoBody::Ping(ping_to_proto(nonce, target)),
-            Body::Ack { nonce, responder, not_me } => {
-                ProtoBody::Ack(ack_to_proto(nonce, responder, not_me))
-            }
-            Body::PingReq { nonce, target, address, want_nack } => {
-                ProtoBody::PingReq(proto::PingReq {
-                    nonce,
-                    target: Some(target.to_proto()),
-                    address: Some(address::to_proto(address)),
-                    want_nack,
-                })
-            }
-            Body::Nack { nonce } => ProtoBody::Nack(proto::Nack { nonce }),
-            Body::Gossip { table } => ProtoBody::Gossip(proto::Gossip {
-                table: table
-                    .map(|TablePart { complete, reply }| proto::TablePart { complete, reply }),
-            }),
-        }
-    }
+/// What a valid payload of the usual form means, the same in less time.
+pub(crate) fn read_quickly(payload: &[u8], pool: &AttributesPool) -> Option<Datagram> {
+    let Payload { heartbeat, body, updates } = quick::datagram(payload, pool)?;
+    Some(Datagram {
+        heartbeat: Heartbeat::from_proto(Some(heartbeat)).ok()?,
+        body: Body::from_proto(body).ok()?,
+        updates,
+    })
+}
 
+impl Body {
     fn from_proto(body: ProtoBody) -> Result<Body, DecodeError> {
         Ok(match body {
             ProtoBody::Ping(ping) => Body::Ping {
@@ -209,12 +227,4 @@ impl Body {
             },
         })
     }
-}
-
-pub(crate) fn ping_to_proto(nonce: u32, target: Option<Target>) -> proto::Ping {
-    proto::Ping { nonce, target: target.map(Target::to_proto) }
-}
-
-pub(crate) fn ack_to_proto(nonce: u32, responder: Option<Target>, not_me: bool) -> proto::Ack {
-    proto::Ack { nonce, responder: responder.map(Target::to_proto), not_me }
 }

@@ -7,14 +7,13 @@
 //!  u32 BE  |  'H'  |   1    | u64 LE       | u32 LE     | protobuf
 //! ```
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use headcount_state::Update;
-use prost::Message;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::cluster::ClusterId;
+use crate::encode::Message;
 use crate::error::DecodeError;
-use crate::update;
 
 /// The bytes of the header.
 pub(crate) const HEADER_BYTES: usize = 14;
@@ -25,9 +24,6 @@ pub(crate) const LENGTH_BYTES: usize = 4;
 const MAGIC: u8 = b'H';
 const FORMAT_PLAIN: u8 = 1;
 const CHECKSUM_AT: usize = 10;
-
-/// The protobuf key of `repeated Update updates = 15`, in datagrams and stream frames alike.
-const UPDATES_KEY: u8 = 15 << 3 | 2;
 
 /// Checks the header of `frame` and answers its payload.
 pub(crate) fn open(cluster: ClusterId, frame: &[u8]) -> Result<&[u8], DecodeError> {
@@ -56,31 +52,28 @@ pub(crate) fn open(cluster: ClusterId, frame: &[u8]) -> Result<&[u8], DecodeErro
 #[derive(Clone, Debug)]
 pub(crate) struct FrameWriter {
     cluster: ClusterId,
-    bytes: BytesMut,
+    bytes: Vec<u8>,
     header_at: usize,
 }
 
 impl FrameWriter {
-    /// A frame for a datagram, its payload beginning with `head`.
-    pub(crate) fn datagram(cluster: ClusterId, head: &impl Message) -> FrameWriter {
-        FrameWriter::new(cluster, 0, head)
+    /// A frame for a datagram, written into `buffer` from its beginning.
+    pub(crate) fn datagram(cluster: ClusterId, buffer: Vec<u8>) -> FrameWriter {
+        FrameWriter::new(cluster, 0, buffer)
     }
 
     /// A frame for a stream, with room for its length before it.
-    pub(crate) fn stream(cluster: ClusterId, head: &impl Message) -> FrameWriter {
-        FrameWriter::new(cluster, LENGTH_BYTES, head)
+    pub(crate) fn stream(cluster: ClusterId) -> FrameWriter {
+        FrameWriter::new(cluster, LENGTH_BYTES, Vec::new())
     }
 
-    fn new(cluster: ClusterId, header_at: usize, head: &impl Message) -> FrameWriter {
-        let mut bytes = BytesMut::with_capacity(header_at + HEADER_BYTES + head.encoded_len());
-        bytes.put_bytes(0, header_at);
-        bytes.put_u8(MAGIC);
-        bytes.put_u8(FORMAT_PLAIN);
-        bytes.put_u64_le(cluster.as_u64());
-        bytes.put_u32_le(0);
-        let mut writer = FrameWriter { cluster, bytes, header_at };
-        writer.append(head);
-        writer
+    fn new(cluster: ClusterId, header_at: usize, mut bytes: Vec<u8>) -> FrameWriter {
+        bytes.clear();
+        bytes.resize(header_at, 0);
+        bytes.extend_from_slice(&[MAGIC, FORMAT_PLAIN]);
+        bytes.extend_from_slice(&cluster.as_u64().to_le_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+        FrameWriter { cluster, bytes, header_at }
     }
 
     /// The bytes so far, header included, without a stream frame's length.
@@ -88,30 +81,30 @@ impl FrameWriter {
         self.bytes.len() - self.header_at
     }
 
-    /// Appends the fields of `part` to the payload.
-    pub(crate) fn append(&mut self, part: &impl Message) {
-        let encoded = part.encode(&mut self.bytes);
-        debug_assert!(encoded.is_ok(), "encoding fails only for want of room; this buffer grows");
+    /// The payload, to append fields to.
+    pub(crate) fn payload(&mut self) -> Message<'_> {
+        Message(&mut self.bytes)
     }
 
     /// Appends `update` if the frame stays within `limit` bytes, and says whether it did.
     pub(crate) fn push(&mut self, update: &Update, limit: usize) -> bool {
-        let message = update::to_proto(update);
-        if self.len() + update::delimited_bytes(&message) > limit {
-            return false;
+        let before = self.bytes.len();
+        self.payload().update_element(update);
+        let fits = self.len() <= limit;
+        if !fits {
+            self.bytes.truncate(before);
         }
-        self.bytes.put_u8(UPDATES_KEY);
-        message.encode_length_delimited(&mut self.bytes).is_ok()
+        fits
     }
 
-    /// Writes checksum and length, and answers the bytes to send.
-    pub(crate) fn finish(mut self) -> Bytes {
+    /// Writes checksum and length, and answers the bytes to send, and the buffer to use again.
+    pub(crate) fn finish(mut self) -> (Bytes, Vec<u8>) {
         let length = u32::try_from(self.len()).unwrap_or(u32::MAX);
         let (before, frame) = self.bytes.split_at_mut(self.header_at);
         before.copy_from_slice(&length.to_be_bytes()[..before.len()]);
         let (header, payload) = frame.split_at_mut(HEADER_BYTES);
         header[CHECKSUM_AT..].copy_from_slice(&checksum(self.cluster, payload).to_le_bytes());
-        self.bytes.freeze()
+        (Bytes::copy_from_slice(&self.bytes), self.bytes)
     }
 }
 

@@ -36,17 +36,9 @@ pub struct Heartbeat {
     pub dead: u64,
 }
 
-const MAX_LOAD: u8 = 100;
+pub(crate) const MAX_LOAD: u8 = 100;
 
 impl Target {
-    pub(crate) fn to_proto(self) -> proto::Target {
-        proto::Target {
-            id: self.id.as_u64(),
-            generation: self.life.generation,
-            instance: self.life.instance.as_u64(),
-        }
-    }
-
     pub(crate) fn from_proto(target: proto::Target) -> Result<Target, DecodeError> {
         let id = MemberId::from_u64(target.id).ok_or(DecodeError::invalid("target.id"))?;
         let instance =
@@ -56,19 +48,6 @@ impl Target {
 }
 
 impl Heartbeat {
-    pub(crate) fn to_proto(self) -> proto::Heartbeat {
-        proto::Heartbeat {
-            sender: Some(self.sender.to_proto()),
-            seq: self.seq,
-            load: self.load.map(|percent| percent.min(MAX_LOAD).into()),
-            uptime_s: u32::try_from(self.uptime.as_secs()).unwrap_or(u32::MAX),
-            period_ms: whole_millis(self.period),
-            view_id: self.view_id,
-            sync: self.sync,
-            dead: self.dead,
-        }
-    }
-
     pub(crate) fn from_proto(
         heartbeat: Option<proto::Heartbeat>,
     ) -> Result<Heartbeat, DecodeError> {
@@ -87,9 +66,4 @@ impl Heartbeat {
             dead: heartbeat.dead,
         })
     }
-}
-
-/// The duration in whole milliseconds, saturating.
-pub(crate) fn whole_millis(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

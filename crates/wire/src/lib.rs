@@ -11,9 +11,12 @@
 mod address;
 mod cluster;
 mod datagram;
+mod encode;
 mod error;
 mod header;
 mod heartbeat;
+mod pool;
+mod quick;
 mod stream;
 mod update;
 
@@ -25,13 +28,14 @@ mod proto {
 pub use cluster::ClusterId;
 pub use datagram::{
     Body, DEFAULT_BUDGET, Datagram, DatagramBuilder, MAX_BUDGET, MIN_BUDGET, TablePart,
-    decode_datagram,
+    decode_datagram, decode_datagram_with,
 };
 pub use error::DecodeError;
 pub use heartbeat::{Heartbeat, Target};
+pub use pool::AttributesPool;
 pub use stream::{
     ChunkBuilder, Frame, Hello, MAX_FRAME_BYTES, MAX_REFUSE_DETAIL_BYTES, MIN_CHUNK_BYTES, Purpose,
-    Refuse, RefuseCode, StreamFrame, decode_frame, encode_frame, frame_length,
+    Refuse, RefuseCode, StreamFrame, decode_frame, decode_frame_with, encode_frame, frame_length,
 };
 pub use update::update_bytes;
 

@@ -3,11 +3,12 @@ use headcount_state::{ProtocolRange, Update};
 use prost::Message;
 
 use crate::cluster::ClusterId;
-use crate::datagram::{ack_to_proto, ping_to_proto};
 use crate::error::DecodeError;
 use crate::header::{self, FrameWriter, HEADER_BYTES, LENGTH_BYTES};
 use crate::heartbeat::{Heartbeat, Target};
+use crate::pool::AttributesPool;
 use crate::proto::stream_frame::Frame as ProtoFrame;
+use crate::quick::{self, Payload};
 use crate::{proto, update};
 
 /// The most bytes of a stream frame, without the length before it.
@@ -115,10 +116,9 @@ impl ChunkBuilder {
     /// budget is taken to the nearest end of [`MIN_CHUNK_BYTES`] to [`MAX_FRAME_BYTES`] if it is
     /// outside.
     pub fn new(cluster: ClusterId, budget: usize, heartbeat: &Heartbeat) -> ChunkBuilder {
-        ChunkBuilder {
-            writer: FrameWriter::stream(cluster, &frame_to_proto(heartbeat, None)),
-            budget: budget.clamp(MIN_CHUNK_BYTES, MAX_FRAME_BYTES),
-        }
+        let mut writer = FrameWriter::stream(cluster);
+        writer.payload().frame_heartbeat(heartbeat);
+        ChunkBuilder { writer, budget: budget.clamp(MIN_CHUNK_BYTES, MAX_FRAME_BYTES) }
     }
 
     /// Adds `update` if it fits, and says whether it did; nothing has changed otherwise. The
@@ -129,12 +129,8 @@ impl ChunkBuilder {
 
     /// The bytes to send, the frame's length before them; `last` says that the table ends here.
     pub fn finish(mut self, last: bool) -> Bytes {
-        self.writer.append(&proto::StreamFrame {
-            heartbeat: None,
-            frame: Some(ProtoFrame::Chunk(proto::Chunk { last })),
-            updates: Vec::new(),
-        });
-        self.writer.finish()
+        self.writer.payload().frame(&Frame::Chunk { updates: Vec::new(), last });
+        self.writer.finish().0
     }
 }
 
@@ -145,18 +141,15 @@ impl ChunkBuilder {
 /// beyond the first that does not fit are left out, and it then does not claim to be the last.
 pub fn encode_frame(cluster: ClusterId, frame: &StreamFrame) -> Bytes {
     let StreamFrame { heartbeat, frame } = frame;
-    let body = match frame {
-        Frame::Chunk { updates, last } => {
-            let mut chunk = ChunkBuilder::new(cluster, MAX_FRAME_BYTES, heartbeat);
-            let complete = updates.iter().all(|update| chunk.push(update));
-            return chunk.finish(*last && complete);
-        }
-        Frame::Hello(hello) => ProtoFrame::Hello(hello_to_proto(hello)),
-        Frame::Refuse(refuse) => ProtoFrame::Refuse(refuse_to_proto(refuse)),
-        Frame::Ping { nonce, target } => ProtoFrame::Ping(ping_to_proto(*nonce, Some(*target))),
-        Frame::Ack { nonce, not_me } => ProtoFrame::Ack(ack_to_proto(*nonce, None, *not_me)),
-    };
-    FrameWriter::stream(cluster, &frame_to_proto(heartbeat, Some(body))).finish()
+    if let Frame::Chunk { updates, last } = frame {
+        let mut chunk = ChunkBuilder::new(cluster, MAX_FRAME_BYTES, heartbeat);
+        let complete = updates.iter().all(|update| chunk.push(update));
+        return chunk.finish(*last && complete);
+    }
+    let mut writer = FrameWriter::stream(cluster);
+    writer.payload().frame_heartbeat(heartbeat);
+    writer.payload().frame(frame);
+    writer.finish().0
 }
 
 /// How many bytes follow a frame's length, to be given to [`decode_frame`].
@@ -178,10 +171,35 @@ pub fn frame_length(prefix: [u8; LENGTH_BYTES]) -> Result<usize, DecodeError> {
 /// # Errors
 /// [`DecodeError`] names the cause; a frame is refused as a whole.
 pub fn decode_frame(cluster: ClusterId, bytes: &[u8]) -> Result<StreamFrame, DecodeError> {
+    decode_frame_with(cluster, bytes, &AttributesPool::new(0))
+}
+
+/// The same, with the help of a pool of attributes.
+///
+/// # Errors
+/// As [`decode_frame`].
+pub fn decode_frame_with(
+    cluster: ClusterId,
+    bytes: &[u8],
+    pool: &AttributesPool,
+) -> Result<StreamFrame, DecodeError> {
     if bytes.len() > MAX_FRAME_BYTES {
         return Err(DecodeError::TooLong);
     }
-    let decoded = proto::StreamFrame::decode(header::open(cluster, bytes)?)?;
+    let payload = header::open(cluster, bytes)?;
+    read_quickly(payload, pool).map_or_else(|| read(payload), Ok)
+}
+
+/// What a valid chunk of the usual form means, the same as [`read`] says in less time.
+fn read_quickly(payload: &[u8], pool: &AttributesPool) -> Option<StreamFrame> {
+    let Payload { heartbeat, body, updates } = quick::chunk(payload, pool)?;
+    let heartbeat = Heartbeat::from_proto(Some(heartbeat)).ok()?;
+    Some(StreamFrame { heartbeat, frame: Frame::Chunk { updates, last: body.last } })
+}
+
+/// What any payload means: the contract.
+fn read(payload: &[u8]) -> Result<StreamFrame, DecodeError> {
+    let decoded = proto::StreamFrame::decode(payload)?;
     let heartbeat = Heartbeat::from_proto(decoded.heartbeat)?;
     let frame = match decoded.frame.ok_or(DecodeError::invalid("frame"))? {
         ProtoFrame::Hello(hello) => Frame::Hello(hello_from_proto(hello)?),
@@ -196,23 +214,6 @@ pub fn decode_frame(cluster: ClusterId, bytes: &[u8]) -> Result<StreamFrame, Dec
         ProtoFrame::Ack(ack) => Frame::Ack { nonce: ack.nonce, not_me: ack.not_me },
     };
     Ok(StreamFrame { heartbeat, frame })
-}
-
-fn frame_to_proto(heartbeat: &Heartbeat, frame: Option<ProtoFrame>) -> proto::StreamFrame {
-    proto::StreamFrame { heartbeat: Some(heartbeat.to_proto()), frame, updates: Vec::new() }
-}
-
-fn hello_to_proto(hello: &Hello) -> proto::Hello {
-    let purpose = match hello.purpose {
-        Purpose::Join => proto::Purpose::Join,
-        Purpose::Exchange => proto::Purpose::Exchange,
-    };
-    proto::Hello {
-        purpose: purpose.into(),
-        protocol_min: hello.protocol.min,
-        protocol_max: hello.protocol.max,
-        own: hello.own.as_ref().map(update::to_proto),
-    }
 }
 
 fn hello_from_proto(hello: proto::Hello) -> Result<Hello, DecodeError> {
@@ -233,16 +234,6 @@ fn hello_from_proto(hello: proto::Hello) -> Result<Hello, DecodeError> {
     })
 }
 
-fn refuse_to_proto(refuse: &Refuse) -> proto::Refuse {
-    let code = match refuse.code {
-        RefuseCode::Other => proto::RefuseCode::Other,
-        RefuseCode::Protocol => proto::RefuseCode::Protocol,
-        RefuseCode::Busy => proto::RefuseCode::Busy,
-        RefuseCode::Leaving => proto::RefuseCode::Leaving,
-    };
-    proto::Refuse { code: code.into(), detail: cut(&refuse.detail).to_owned() }
-}
-
 fn refuse_from_proto(refuse: proto::Refuse) -> Refuse {
     let code = match proto::RefuseCode::try_from(refuse.code) {
         Ok(proto::RefuseCode::Protocol) => RefuseCode::Protocol,
@@ -254,7 +245,7 @@ fn refuse_from_proto(refuse: proto::Refuse) -> Refuse {
 }
 
 /// `detail` up to the last whole character within the bound.
-fn cut(detail: &str) -> &str {
+pub(crate) fn cut(detail: &str) -> &str {
     let mut end = detail.len().min(MAX_REFUSE_DETAIL_BYTES);
     while !detail.is_char_boundary(end) {
         end -= 1;

@@ -105,6 +105,11 @@ impl Bounded {
         sender.peak = sender.peak.max(sender.in_window);
     }
 
+    /// Messages and bytes that were sent, of both kinds.
+    pub(crate) fn total(&self) -> (u64, u64) {
+        (self.datagrams + self.frames, self.datagram_bytes + self.frame_bytes)
+    }
+
     pub(crate) fn finish(&self, end: Time, metrics: &mut Metrics) -> Vec<Check> {
         let nodes = self.senders.len().max(1) as f64;
         let seconds = end.as_secs_f64().max(1e-6);

@@ -3,44 +3,50 @@
 //! Its owner alone raises an incarnation, so what others hold of a life is never above what its
 //! process says of itself. Read from the tables, so it holds for what no event tells of too.
 
-use std::collections::BTreeMap;
-
-use headcount_state::{Claim, Instance, Life, Time};
+use headcount_state::{Claim, Life, Time};
 
 use crate::checkers::Violations;
 use crate::report::Check;
 
-/// The largest version that each process was seen to say of itself.
+/// The largest version that each process was seen to say of itself, by its number.
 #[derive(Debug, Default)]
 pub(crate) struct Incarnations {
-    said: BTreeMap<Instance, (Life, u32)>,
+    said: Vec<Option<(Life, u32)>>,
     violations: Violations,
 }
 
 impl Incarnations {
     /// What a process that lives `life` holds of itself; a claim of a namesake, or of an end, is not
-    /// its word.
-    pub(crate) fn own(&mut self, at: Time, node: usize, life: Life, claim: &Claim) {
+    /// its word. `process` and its node.
+    pub(crate) fn own(
+        &mut self,
+        at: Time,
+        (process, node): (usize, usize),
+        life: Life,
+        claim: &Claim,
+    ) {
         if claim.life() != life || !claim.is_live() {
             return;
         }
         let says = (life, claim.version.incarnation());
-        let said = self.said.entry(life.instance).or_insert(says);
-        if says < *said {
-            let (was, i) = *said;
+        if self.said.len() <= process {
+            self.said.resize(process + 1, None);
+        }
+        let said = self.said[process].unwrap_or(says);
+        if says < said {
+            let (was, i) = said;
             self.violations.add(|| {
                 let (from, to) = (was.generation, life.generation);
                 format!("{at}: node {node} says {to}/{} of itself after {from}/{i}", says.1)
             });
         }
-        *said = says.max(*said);
+        self.said[process] = Some(says.max(said));
     }
 
-    /// What `node` holds of a process that runs and was looked at in the same moment.
-    pub(crate) fn held(&mut self, at: Time, node: usize, claim: &Claim) {
-        let life = claim.life();
-        let Some(said) = self.said.get(&life.instance).copied() else { return };
-        let holds = (life, claim.version.incarnation());
+    /// What `node` holds of a process that runs.
+    pub(crate) fn held(&mut self, at: Time, node: usize, process: usize, claim: &Claim) {
+        let Some(said) = self.said.get(process).copied().flatten() else { return };
+        let holds = (claim.life(), claim.version.incarnation());
         if claim.is_live() && holds > said {
             self.violations.add(|| {
                 let id = claim.id;
@@ -71,10 +77,10 @@ mod tests {
         let mut checker = Incarnations::default();
         for (generation, incarnation) in own {
             let life = Life { generation: *generation, ..life(1) };
-            checker.own(at(1), 1, life, &claim(life, *incarnation, Status::Alive));
+            checker.own(at(1), (1, 1), life, &claim(life, *incarnation, Status::Alive));
         }
         if let Some((incarnation, status)) = held {
-            checker.held(at(1), 0, &claim(life(1), incarnation, status));
+            checker.held(at(1), 0, 1, &claim(life(1), incarnation, status));
         }
         checker.finish().pass
     }

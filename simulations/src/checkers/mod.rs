@@ -124,6 +124,11 @@ impl Checkers {
         }
     }
 
+    /// Messages and bytes that all nodes have sent.
+    pub(crate) fn sent_so_far(&self) -> (u64, u64) {
+        self.bounded.total()
+    }
+
     /// A node sent something.
     pub(crate) fn sent(&mut self, at: Time, node: usize, what: Sent, bytes: usize) {
         self.bounded.sent(at, node, what, bytes);

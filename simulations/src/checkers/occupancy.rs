@@ -1,7 +1,5 @@
 //! Does every bounded part of every engine keep its bound?
 
-use std::collections::BTreeMap;
-
 use headcount_state::Time;
 use headcount_swim::Part;
 
@@ -11,17 +9,19 @@ use crate::report::Check;
 /// How full the parts of all engines have been.
 #[derive(Debug, Default)]
 pub(crate) struct Occupancy {
-    /// By part: the fullest that any node was seen.
-    peaks: BTreeMap<&'static str, usize>,
+    /// The parts in the order in which engines list them: the fullest that any node was seen.
+    peaks: Vec<(&'static str, usize)>,
     violations: Violations,
 }
 
 impl Occupancy {
     /// A look at the parts of a node.
     pub(crate) fn looked(&mut self, at: Time, node: usize, parts: &[Part]) {
-        for Part { name, len, bound } in parts.iter().copied() {
-            let peak = self.peaks.entry(name).or_default();
-            *peak = len.max(*peak);
+        for (place, Part { name, len, bound }) in parts.iter().copied().enumerate() {
+            match self.peaks.get_mut(place) {
+                Some((_, peak)) => *peak = len.max(*peak),
+                None => self.peaks.push((name, len)),
+            }
             if len > bound {
                 self.violations.add(|| format!("{at}: node {node} has {len} {name}, over {bound}"));
             }

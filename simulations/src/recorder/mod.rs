@@ -10,7 +10,7 @@ use headcount_state::{MemberId, Time};
 use headcount_swim::{Event, StreamEnd};
 use headcount_wire::ClusterId;
 
-use crate::network::Verdict;
+use crate::network::{DropReason, Verdict};
 use crate::scenario::{ScenarioError, only_label};
 use crate::simulation::Simulation;
 use crate::streams::PREFIX_BYTES;
@@ -146,13 +146,14 @@ impl Recorder {
         recording.message(at, node, bytes, Decoded::datagram, |names, message| Happening::Sent {
             to: to.map(|to| names.node(to)),
             bytes: bytes.len(),
-            fate: match verdict {
-                Verdict::Drop(reason) => reason.as_str(),
-                Verdict::Pass | Verdict::Deliver(_) => ARRIVES,
+            fate: match (to, verdict) {
+                (None, _) => DropReason::NobodyThere.as_str(),
+                (_, Verdict::Drop(reason)) => reason.as_str(),
+                (_, Verdict::Pass | Verdict::Deliver(_)) => ARRIVES,
             },
-            after_s: match verdict {
-                Verdict::Deliver(delivery) => delivery.after.as_secs_f64(),
-                Verdict::Pass | Verdict::Drop(_) => 0.0,
+            after_s: match (to, verdict) {
+                (Some(_), Verdict::Deliver(delivery)) => delivery.after.as_secs_f64(),
+                _ => 0.0,
             },
             message,
         });

@@ -31,6 +31,11 @@ impl Scenario {
             validate_metric(rule)
                 .map_err(|problem| Wrong { path: at("metrics", i, "name"), problem })?;
         }
+        if self.regression.as_ref().is_some_and(|regression| regression.seeds.is_empty()) {
+            let path = vec![Step::Key("regression"), Step::Key("seeds")];
+            let problem = "is empty; name the seeds that found the bug".to_owned();
+            return Err(Wrong { path, problem });
+        }
         self.validate_idle().map_err(|problem| Wrong {
             path: vec![Step::Key("expect"), Step::Key("idle_within")],
             problem,
@@ -118,6 +123,10 @@ mod tests {
                 "expect.statuses[0].about: there is no n3",
             ),
             ("statuses = [{ at = \"6s\", about = [\"n1\"], shown = \"ill\" }]", "`alive`"),
+            (
+                "[regression]\nseeds = []\nfound = \"x\"\nmended = \"y\"",
+                "regression.seeds: is empty",
+            ),
             ("idle_within = \"9s\"", "expect.idle_within: the first fault, at 3s, leaves no calm"),
         ] {
             let error = error(bad).unwrap_or_default();

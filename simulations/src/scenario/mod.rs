@@ -7,6 +7,7 @@ mod expectable;
 mod fault;
 mod labels;
 mod read;
+mod regression;
 mod settings;
 mod write;
 
@@ -26,6 +27,7 @@ pub use fault::{
     StreamTrouble, Streams, Targets, Update,
 };
 pub(crate) use labels::{Label, members_of, nodes_of, only_label, parse};
+pub use regression::Regression;
 use write::is_default;
 
 /// A cluster's story, told in a TOML file or built in Rust. `docs/simulation.md` describes every
@@ -65,6 +67,9 @@ pub struct Scenario {
     /// What must hold.
     #[serde(default, skip_serializing_if = "is_default")]
     pub expect: Expect,
+    /// What it has found, if it once found a bug.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub regression: Option<Regression>,
     /// The file it was read from.
     #[serde(skip)]
     pub(crate) file: Option<String>,
@@ -126,6 +131,13 @@ pub struct EngineSettings {
     /// How long a dead record is kept and told.
     #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub tombstone_ttl: Option<Duration>,
+    /// How often one random peer is told the hash of the table.
+    #[serde(with = "duration::option")]
+    pub exchange_interval: Option<Duration>,
+    /// Whether old or contradicted claims of a death are checked before they are believed.
+    pub checks: Option<bool>,
+    /// Whether claims and tables spread as in memberlist, for comparison with the papers.
+    pub spreads_as_memberlist: Option<bool>,
 }
 
 mod detector {
@@ -166,6 +178,9 @@ impl EngineSettings {
         set(&mut config.retransmit, self.retransmit);
         set(&mut config.datagram_budget, self.datagram_budget);
         set(&mut config.limits.tombstone_ttl, self.tombstone_ttl);
+        set(&mut config.exchange_interval, self.exchange_interval);
+        set(&mut config.checks, self.checks);
+        set(&mut config.spreads_as_memberlist, self.spreads_as_memberlist);
         config
     }
 }
@@ -228,6 +243,7 @@ impl Scenario {
             start: Start::default(),
             faults: Vec::new(),
             expect: Expect::default(),
+            regression: None,
             file: None,
             settings: Vec::new(),
         }
@@ -242,6 +258,11 @@ impl Scenario {
     /// Sets how the engines behave.
     pub fn engine(self, engine: EngineSettings) -> Scenario {
         Scenario { engine, ..self }
+    }
+
+    /// The same, its nodes starting like this.
+    pub fn start(self, start: Start) -> Scenario {
+        Scenario { start, ..self }
     }
 
     /// Sets the network.

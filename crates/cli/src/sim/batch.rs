@@ -29,10 +29,10 @@ pub(super) fn jobs<'a>(
 
 /// Does `work` for every job, `threads` at a time. `done` hears of each as it ends: the number of
 /// the job, and what came of it or how it broke.
-pub(super) fn run<T: Send>(
-    jobs: &[Job<'_>],
+pub(super) fn run<J: Sync, T: Send>(
+    jobs: &[J],
     threads: usize,
-    work: impl Fn(&Scenario, u64) -> Result<T, ScenarioError> + Sync,
+    work: impl Fn(&J) -> Result<T, ScenarioError> + Sync,
     mut done: impl FnMut(usize, Result<T, String>),
 ) {
     let next = AtomicUsize::new(0);
@@ -45,7 +45,7 @@ pub(super) fn run<T: Send>(
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(number) else { return };
-                    let result = attempt(|| work(job.scenario, job.seed));
+                    let result = attempt(|| work(job));
                     if results.send((number, result)).is_err() {
                         return;
                     }
@@ -58,9 +58,9 @@ pub(super) fn run<T: Send>(
 }
 
 /// Plays a scenario to its end and judges it.
-pub(super) fn play(scenario: &Scenario, seed: u64) -> Result<Report, ScenarioError> {
+pub(super) fn play(job: &Job<'_>) -> Result<Report, ScenarioError> {
     let begun = Instant::now();
-    Ok(Simulation::new(scenario, seed)?.run().took(begun.elapsed()))
+    Ok(Simulation::new(job.scenario, job.seed)?.run().took(begun.elapsed()))
 }
 
 /// Does `work`; if it panics, where and why, in place of ending the program.
@@ -114,9 +114,9 @@ mod tests {
         let scenario = Scenario::new("planted", 2, Duration::from_secs(1));
         let jobs = jobs([(&scenario, 1..9)]);
         let mut ended = Vec::new();
-        let work = |_: &Scenario, seed: u64| {
-            assert!(seed != 3, "seed {seed} is planted to break");
-            Ok(seed)
+        let work = |job: &Job<'_>| {
+            assert!(job.seed != 3, "seed {} is planted to break", job.seed);
+            Ok(job.seed)
         };
         run(&jobs, 3, work, |number, result| ended.push((number, result)));
         ended.sort_by_key(|(number, _)| *number);

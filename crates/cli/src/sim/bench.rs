@@ -8,8 +8,8 @@ use headcount::Time;
 use headcount_sim::{Benchmark, Simulation, benchmarks};
 use serde::{Deserialize, Serialize};
 
-use crate::sim::source::unusable;
 use crate::failure::Failure;
+use crate::sim::source::unusable;
 use crate::{output, table};
 
 /// The seed of every measurement.

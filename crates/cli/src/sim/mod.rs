@@ -2,6 +2,7 @@
 
 mod batch;
 mod bench;
+mod calibrate;
 mod compare;
 mod plot;
 mod progress;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Plot(plot::Args),
     /// Measures how fast simulations are, beside an event loop that only queues the same events
     Bench(bench::Args),
+    /// Runs the experiments of the Lifeguard paper and prints their figures beside the paper's
+    Calibrate(calibrate::Args),
 }
 
 /// Does what `command` says.
@@ -46,5 +49,6 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Compare(args) => compare::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
     }
 }

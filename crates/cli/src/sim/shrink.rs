@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::output;
-use crate::sim::batch;
+use crate::sim::batch::{self, Job};
 use crate::sim::source::{Source, read, unusable};
 
 /// What stands for a check when a run does not come to one.
@@ -126,7 +126,7 @@ fn failing_check(scenario: &Scenario, args: &Args) -> Result<String, Failure> {
 }
 
 fn failed_checks(scenario: &Scenario, seed: u64) -> Vec<String> {
-    match batch::attempt(|| batch::play(scenario, seed)) {
+    match batch::attempt(|| batch::play(&Job { scenario, seed })) {
         Ok(report) => {
             let failed = report.checks.into_iter().filter(|check| !check.pass);
             failed.map(|check| check.name).collect()

@@ -41,7 +41,11 @@ pub(super) fn short(value: f64) -> String {
         size if size >= 0.001 => 4,
         _ => return format!("{value:.1e}"),
     };
-    format!("{value:.digits$}")
+    let shown = format!("{value:.digits$}");
+    match digits {
+        0 => shown,
+        _ => shown.trim_end_matches('0').trim_end_matches('.').to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +69,8 @@ mod tests {
             (17.0, "17"),
             (12.44, "12.4"),
             (1.582, "1.58"),
+            (0.2, "0.2"),
+            (1.999, "2"),
             (0.012_34, "0.0123"),
             (0.000_12, "1.2e-4"),
         ] {

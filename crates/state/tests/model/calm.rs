@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use headcount_state::{Record, Standing, Status};
+use headcount_state::{Standing, Status};
 use rand::RngExt;
 
 use crate::findings::Violation;
@@ -90,7 +90,7 @@ fn round(world: &mut World, asleep: Option<usize>) {
         let Some(process) = world.process(slot) else { continue };
         // Who stands aside probes the winner of its name too.
         let others = process.table.live().filter(|r| r.claim.life().instance != process.instance);
-        let held = others.map(Record::id);
+        let held = others.map(|record| record.id());
         for id in held.collect::<Vec<_>>() {
             world.probe(slot, id, Status::Failed);
         }

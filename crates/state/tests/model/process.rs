@@ -121,7 +121,7 @@ impl Process {
 
     /// The opening of a sketch exchange.
     pub(crate) fn sketch(&self) -> Message {
-        let element = |r: &Record| (r.id(), r.claim.version, r.attributes.version);
+        let element = |r: Record<'_>| (r.id(), r.claim.version, r.attributes.version);
         let summary = self.table.summary();
         Message::Sketch {
             live: self.table.live().map(element).collect(),
@@ -287,7 +287,7 @@ impl Process {
 
     fn grace(&mut self, update: &Update) -> Grace {
         let claim = update.claim;
-        let contradicts = self.table.get(claim.id).is_some_and(Record::is_live)
+        let contradicts = self.table.get(claim.id).is_some_and(|record| record.is_live())
             && matches!(claim.status(), Status::Failed | Status::Closed);
         if !self.switches.grace || !contradicts {
             return Grace::Closed;

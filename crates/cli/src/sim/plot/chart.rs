@@ -2,10 +2,9 @@
 
 use crate::sim::plot::curves::Curve;
 use crate::sim::plot::page::escape;
-use crate::sim::statistics::short;
 
 pub(super) const WIDTH: f64 = 760.0;
-pub(super) const LEFT: f64 = 76.0;
+pub(super) const LEFT: f64 = 88.0;
 pub(super) const RIGHT: f64 = 20.0;
 const HEIGHT: f64 = 300.0;
 const TOP: f64 = 14.0;
@@ -32,9 +31,8 @@ impl Chart<'_> {
         let (x, y) =
             (Axis::new(last, LEFT, WIDTH - RIGHT), Axis::new(highest, HEIGHT - BOTTOM, TOP));
         let mut svg = open(HEIGHT, self.title, &self.described());
-        for (value, at) in y.ticks() {
+        for (shown, at) in y.ticks(if self.share { 100.0 } else { 1.0 }) {
             let right = WIDTH - RIGHT;
-            let shown = if self.share { short(value * 100.0) } else { short(value) };
             svg.push_str(&format!(
                 "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\"/>\
                  <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{shown}</text>\n",
@@ -85,7 +83,7 @@ impl Chart<'_> {
 pub(super) fn open(height: f64, title: &str, described: &str) -> String {
     let (title, described) = (escape(title), escape(described));
     format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"{title}. {described}\">\n\
+        "<svg class=\"picture\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"{title}. {described}\">\n\
          <title>{title}</title>\n<desc>{described}</desc>\n"
     )
 }
@@ -93,12 +91,11 @@ pub(super) fn open(height: f64, title: &str, described: &str) -> String {
 /// The x axis at height `bottom`, with grid lines up to `top`.
 pub(super) fn x_axis(x: &Axis, bottom: f64, top: f64, label: &str) -> String {
     let mut svg = String::new();
-    for (value, at) in x.ticks() {
+    for (shown, at) in x.ticks(1.0) {
         svg.push_str(&format!(
             "<line class=\"grid\" x1=\"{at:.1}\" y1=\"{top:.1}\" x2=\"{at:.1}\" y2=\"{bottom:.1}\"/>\
-             <text class=\"tick\" x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n",
+             <text class=\"tick\" x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{shown}</text>\n",
             bottom + 18.0,
-            short(value),
         ));
     }
     svg.push_str(&format!(
@@ -130,9 +127,14 @@ impl Axis {
         self.from + (self.to - self.from) * (value / self.end).clamp(0.0, 1.0)
     }
 
-    fn ticks(&self) -> impl Iterator<Item = (f64, f64)> {
+    /// The values that are named, `factor` times as large as they are, and where they stand.
+    fn ticks(&self, factor: f64) -> impl Iterator<Item = (String, f64)> {
         let count = (self.end / self.step).round() as usize;
-        (0..=count).map(|i| i as f64 * self.step).map(|value| (value, self.at(value)))
+        let digits = (self.step * factor).log10().floor().min(0.0).abs() as usize;
+        (0..=count).map(move |i| {
+            let value = i as f64 * self.step;
+            (format!("{:.digits$}", value * factor), self.at(value))
+        })
     }
 }
 
@@ -171,16 +173,19 @@ mod tests {
     #[test]
     fn ticks_are_round_and_reach_the_last_value() {
         for (last, expected) in [
-            (1.0, vec!["0", "0.2000", "0.4000", "0.6000", "0.8000", "1"]),
+            (1.0, vec!["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
             (17.3, vec!["0", "5", "10", "15", "20"]),
-            (0.0, vec!["0", "0.2000", "0.4000", "0.6000", "0.8000", "1"]),
+            (0.03, vec!["0.000", "0.005", "0.010", "0.015", "0.020", "0.025", "0.030"]),
             (45_000.0, vec!["0", "10000", "20000", "30000", "40000", "50000"]),
         ] {
             let axis = Axis::new(last, 0.0, 100.0);
-            let ticks: Vec<String> = axis.ticks().map(|(value, _)| short(value)).collect();
+            let ticks: Vec<String> = axis.ticks(1.0).map(|(shown, _)| shown).collect();
             assert_eq!(ticks, expected, "{last}");
             assert!(axis.at(last) <= 100.0);
         }
+        let percent: Vec<String> = Axis::new(1.0, 0.0, 1.0).ticks(100.0).map(|(t, _)| t).collect();
+        assert_eq!(percent, ["0", "20", "40", "60", "80", "100"]);
+        assert_eq!(Axis::new(0.0, 0.0, 1.0).ticks(1.0).count(), 6);
     }
 
     #[test]

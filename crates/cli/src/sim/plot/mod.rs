@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::output;
-use crate::sim::batch;
+use crate::sim::batch::{self, Job};
 use crate::sim::progress::Progress;
 use crate::sim::source::{Source, jobs, processors, seeds, unusable};
 
@@ -69,7 +69,7 @@ struct Plot<'a> {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let scenario = args.source.load()?;
     let observer = observer(&scenario, args)?;
-    let work = |scenario: &Scenario, seed: u64| play(scenario, seed, observer);
+    let work = |job: &Job<'_>| play(job.scenario, job.seed, observer);
     let jobs = batch::jobs([(&scenario, args.seeds.clone())]);
     let mut progress = Progress::new(jobs.len());
     let (mut stories, mut broken, mut passed) = (Vec::new(), Vec::new(), 0);

@@ -196,7 +196,7 @@ h2 { font-size: 1.15rem; margin: 2.5rem 0 .25rem; }
 p { margin: .25rem 0 .75rem; }
 code { font-size: .9em; overflow-wrap: anywhere; }
 figure { margin: 0; }
-figure > svg { display: block; width: 100%; height: auto; }
+svg.picture { display: block; width: 100%; height: auto; }
 .grid { stroke: var(--grid); stroke-width: 1; }
 .tick { fill: var(--soft); font-size: 12px; }
 .label { fill: var(--text); font-size: 13px; }

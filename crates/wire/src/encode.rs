@@ -1,0 +1,273 @@
+//! Writes the messages of the `.proto` files straight from the domain types, byte for byte as
+//! prost would, without the messages between: fields in the order of their numbers, defaults left
+//! out, lengths as short as can be.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use headcount_state::{Attributes, Instance, Life, MemberId, Serving, Status, Update};
+
+use crate::datagram::{Body, TablePart};
+use crate::heartbeat::{Heartbeat, MAX_LOAD, Target};
+use crate::proto;
+use crate::stream::{Frame, Hello, Purpose, Refuse, RefuseCode, cut};
+
+/// The kinds of fields in protobuf's encoding.
+const VARINT: u32 = 0;
+const FIXED64: u32 = 1;
+const BYTES: u32 = 2;
+const FIXED32: u32 = 5;
+
+/// The field `updates` of datagrams and stream frames alike.
+const UPDATES: u32 = 15;
+
+/// A message that is being written at the end of a buffer.
+pub(crate) struct Message<'a>(pub(crate) &'a mut Vec<u8>);
+
+impl Message<'_> {
+    /// A datagram but for its updates.
+    pub(crate) fn datagram(&mut self, heartbeat: &Heartbeat, body: &Body) {
+        self.nested(1, |m| m.heartbeat(heartbeat));
+        match *body {
+            Body::Ping { nonce, target } => self.nested(2, |m| m.ping(nonce, target)),
+            Body::Ack { nonce, responder, not_me } => {
+                self.nested(3, |m| m.ack(nonce, responder, not_me));
+            }
+            Body::PingReq { nonce, target, address, want_nack } => self.nested(4, |m| {
+                m.fixed32(1, nonce);
+                m.nested(2, |m| m.target(target));
+                m.nested(3, |m| m.address(address));
+                m.varint(4, want_nack.into());
+            }),
+            Body::Nack { nonce } => self.nested(5, |m| m.fixed32(1, nonce)),
+            Body::Gossip { table } => self.nested(6, |m| {
+                if let Some(TablePart { complete, reply }) = table {
+                    m.nested(1, |m| {
+                        m.varint(1, complete.into());
+                        m.varint(2, reply.into());
+                    });
+                }
+            }),
+        }
+    }
+
+    /// A stream frame but for the heartbeat and updates of a chunk.
+    pub(crate) fn frame(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Hello(hello) => self.nested(2, |m| m.hello(hello)),
+            Frame::Refuse(Refuse { code, detail }) => self.nested(3, |m| {
+                m.varint(1, refuse_code(*code) as u64);
+                m.bytes(2, cut(detail).as_bytes());
+            }),
+            Frame::Chunk { last, .. } => self.nested(4, |m| m.varint(1, (*last).into())),
+            Frame::Ping { nonce, target } => self.nested(5, |m| m.ping(*nonce, Some(*target))),
+            Frame::Ack { nonce, not_me } => self.nested(6, |m| m.ack(*nonce, None, *not_me)),
+        }
+    }
+
+    /// The heartbeat of a stream frame.
+    pub(crate) fn frame_heartbeat(&mut self, heartbeat: &Heartbeat) {
+        self.nested(1, |m| m.heartbeat(heartbeat));
+    }
+
+    /// One of the updates of a datagram or a stream frame.
+    pub(crate) fn update_element(&mut self, update: &Update) {
+        self.nested(UPDATES, |m| m.update(update));
+    }
+
+    fn heartbeat(&mut self, heartbeat: &Heartbeat) {
+        let seconds = u32::try_from(heartbeat.uptime.as_secs()).unwrap_or(u32::MAX);
+        self.nested(1, |m| m.target(heartbeat.sender));
+        self.varint(2, heartbeat.seq.into());
+        if let Some(percent) = heartbeat.load {
+            self.key(3, VARINT);
+            self.raw_varint(percent.min(MAX_LOAD).into());
+        }
+        self.varint(4, seconds.into());
+        self.varint(5, whole_millis(heartbeat.period).into());
+        self.fixed64(6, heartbeat.view_id);
+        self.fixed64(7, heartbeat.sync);
+        self.fixed64(8, heartbeat.dead);
+    }
+
+    fn ping(&mut self, nonce: u32, target: Option<Target>) {
+        self.fixed32(1, nonce);
+        if let Some(target) = target {
+            self.nested(2, |m| m.target(target));
+        }
+    }
+
+    fn ack(&mut self, nonce: u32, responder: Option<Target>, not_me: bool) {
+        self.fixed32(1, nonce);
+        if let Some(responder) = responder {
+            self.nested(2, |m| m.target(responder));
+        }
+        self.varint(3, not_me.into());
+    }
+
+    fn hello(&mut self, hello: &Hello) {
+        let purpose = match hello.purpose {
+            Purpose::Join => proto::Purpose::Join,
+            Purpose::Exchange => proto::Purpose::Exchange,
+        };
+        self.varint(1, purpose as u64);
+        self.varint(2, hello.protocol.min.into());
+        self.varint(3, hello.protocol.max.into());
+        if let Some(own) = &hello.own {
+            self.nested(4, |m| m.update(own));
+        }
+    }
+
+    fn target(&mut self, Target { id, life }: Target) {
+        self.fixed64(1, id.as_u64());
+        self.life(2, life);
+    }
+
+    /// A life as two fields in a row.
+    fn life(&mut self, number: u32, life: Life) {
+        self.varint(number, life.generation);
+        self.fixed64(number + 1, life.instance.as_u64());
+    }
+
+    fn address(&mut self, address: SocketAddr) {
+        match address.ip() {
+            IpAddr::V4(ip) => {
+                self.key(1, FIXED32);
+                self.0.extend_from_slice(&ip.to_bits().to_le_bytes());
+            }
+            IpAddr::V6(ip) => self.bytes(2, &ip.octets()),
+        }
+        self.varint(3, address.port().into());
+    }
+
+    fn update(&mut self, update: &Update) {
+        let Update { claim, attributes, age, accuser } = update;
+        let life = claim.life();
+        self.fixed64(1, if attributes.is_some() { 0 } else { claim.id.as_u64() });
+        self.life(2, life);
+        self.varint(4, claim.version.incarnation().into());
+        self.varint(5, status(claim.status()) as u64);
+        self.fixed64(6, claim.over.map_or(0, Instance::as_u64));
+        self.varint(7, whole_millis(*age).into());
+        self.fixed64(8, accuser.map_or(0, MemberId::as_u64));
+        if let Some(attributes) = attributes {
+            self.nested(9, |m| m.attributes(attributes, life));
+        }
+    }
+
+    /// The attributes' life is left out when it is `life`, that of the claim beside them.
+    fn attributes(&mut self, attributes: &Attributes, life: Life) {
+        self.bytes(1, attributes.name.as_str().as_bytes());
+        self.nested(2, |m| m.address(attributes.address));
+        self.varint(3, attributes.version.counter.into());
+        self.varint(4, serving(attributes.serving) as u64);
+        self.bytes(5, attributes.zone.as_bytes());
+        for (key, value) in &attributes.tags {
+            self.nested(6, |m| {
+                m.bytes(1, key.as_bytes());
+                m.bytes(2, value.as_bytes());
+            });
+        }
+        self.varint(7, attributes.protocol.min.into());
+        self.varint(8, attributes.protocol.max.into());
+        if attributes.version.life != life {
+            self.life(9, attributes.version.life);
+        }
+    }
+
+    fn varint(&mut self, number: u32, value: u64) {
+        if value != 0 {
+            self.key(number, VARINT);
+            self.raw_varint(value);
+        }
+    }
+
+    fn fixed32(&mut self, number: u32, value: u32) {
+        if value != 0 {
+            self.key(number, FIXED32);
+            self.0.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    fn fixed64(&mut self, number: u32, value: u64) {
+        if value != 0 {
+            self.key(number, FIXED64);
+            self.0.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    fn bytes(&mut self, number: u32, value: &[u8]) {
+        if !value.is_empty() {
+            self.key(number, BYTES);
+            self.raw_varint(value.len() as u64);
+            self.0.extend_from_slice(value);
+        }
+    }
+
+    /// A message within the message. Its length is written when it is known: most need one byte,
+    /// so that is left free, and what follows moves where more are needed.
+    fn nested(&mut self, number: u32, content: impl FnOnce(&mut Message<'_>)) {
+        self.key(number, BYTES);
+        let at = self.0.len();
+        self.0.push(0);
+        content(self);
+        let length = self.0.len() - at - 1;
+        if length < 0x80 {
+            self.0[at] = length as u8;
+        } else {
+            let end = self.0.len();
+            self.raw_varint(length as u64);
+            let longer = self.0.len() - end;
+            self.0[at..].rotate_right(longer);
+            // The place that was left free comes after the length now, and was not needed.
+            self.0.remove(at + longer);
+        }
+    }
+
+    /// The numbers of fields are at most 15, so that a key is one byte.
+    fn key(&mut self, number: u32, kind: u32) {
+        self.0.push((number << 3 | kind) as u8);
+    }
+
+    fn raw_varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+}
+
+/// The duration in whole milliseconds, saturating.
+fn whole_millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+fn status(status: Status) -> proto::Status {
+    match status {
+        Status::Alive => proto::Status::Alive,
+        Status::Suspect => proto::Status::Suspect,
+        Status::Failed => proto::Status::Failed,
+        Status::Closed => proto::Status::Closed,
+        Status::Left => proto::Status::Left,
+        Status::Evicted => proto::Status::Evicted,
+    }
+}
+
+fn serving(serving: Serving) -> proto::ServingState {
+    match serving {
+        Serving::Starting => proto::ServingState::Starting,
+        Serving::Serving => proto::ServingState::Serving,
+        Serving::Draining => proto::ServingState::Draining,
+        Serving::NotServing => proto::ServingState::NotServing,
+    }
+}
+
+fn refuse_code(code: RefuseCode) -> proto::RefuseCode {
+    match code {
+        RefuseCode::Other => proto::RefuseCode::Other,
+        RefuseCode::Protocol => proto::RefuseCode::Protocol,
+        RefuseCode::Busy => proto::RefuseCode::Busy,
+        RefuseCode::Leaving => proto::RefuseCode::Leaving,
+    }
+}

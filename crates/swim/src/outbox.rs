@@ -77,7 +77,8 @@ impl Engine {
         }
         let mut datagram = self.begin_datagram(now, outgoing, outgoing.body);
         // Copies are counted, so none is spent on one that is no member.
-        if outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {
+        let waiting = !self.dissemination.is_empty();
+        if waiting && outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {
             self.pack_fresh_claims(now, &mut datagram);
         }
         Some(datagram)
@@ -131,9 +132,6 @@ impl Engine {
     }
 
     fn pack_fresh_claims(&mut self, now: Time, datagram: &mut DatagramBuilder) {
-        if self.dissemination.is_empty() {
-            return;
-        }
         let limit = self.retransmit_limit();
         let (table, suspicions) = (&self.table, &self.suspicions);
         self.dissemination.fill(limit, |id| {

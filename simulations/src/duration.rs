@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Units and their length in microseconds, in the order in which they are offered.
 const UNITS: [(&str, f64); 6] =
@@ -44,9 +44,20 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Duratio
     parse(&String::deserialize(input)?).map_err(D::Error::custom)
 }
 
+pub(crate) fn serialize<S: Serializer>(duration: &Duration, output: S) -> Result<S::Ok, S::Error> {
+    show(*duration).serialize(output)
+}
+
 /// For fields that may be left out.
 pub(crate) mod option {
     use super::*;
+
+    pub(crate) fn serialize<S>(duration: &Option<Duration>, output: S) -> Result<S::Ok, S::Error>
+    where
+        S: Serializer,
+    {
+        duration.map(show).serialize(output)
+    }
 
     pub(crate) fn deserialize<'de, D>(input: D) -> Result<Option<Duration>, D::Error>
     where

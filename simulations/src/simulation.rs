@@ -5,17 +5,20 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headcount_state::{Name, Time};
+use headcount_state::{MemberId, Name, Time, Update};
 use headcount_swim::{Config, Engine, Event, Transmit};
 
+use crate::addresses::{Addresses, address};
 use crate::checkers::Checkers;
 use crate::checkers::bounded::Sent;
 use crate::checkers::corruption::Holding;
 use crate::judging::Counters;
+use crate::looks::Looks;
 use crate::network::{Delivery, DropReason, Network, Sides, Verdict, flip};
-use crate::node::{Node, Running, address};
+use crate::node::{Node, Running};
 use crate::queue::Queue;
 use crate::random::Random;
+use crate::recorder::Recorder;
 use crate::report::Report;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sighting::{Journal, Sighting};
@@ -24,7 +27,7 @@ use crate::streams::{StreamAction, Streams};
 use crate::trace::Trace;
 use crate::truth::{Ending, Truth};
 
-/// How many events [`Simulation::events`] keeps.
+/// How many events [`Simulation::events`] keeps if it is not told otherwise.
 const JOURNAL_LIMIT: usize = 2_000_000;
 
 /// Views are compared this many times a period.
@@ -35,12 +38,14 @@ const SAMPLES_PER_PERIOD: u32 = 20;
 pub(crate) enum Action {
     /// A node starts for the first time.
     Start(usize),
+    /// All nodes start, and know each other.
+    StartKnown,
     /// A timer of a node's engine is due.
     Wake(usize),
     /// A datagram arrives.
     Datagram(Arriving),
     /// Something happens on a stream, at this node.
-    Stream(usize, StreamAction),
+    Stream(usize, Box<StreamAction>),
     /// Fault number so and so of the scenario strikes.
     Fault(usize),
     /// It ends.
@@ -53,14 +58,18 @@ pub(crate) enum Action {
     LeaveDeadline { node: usize, process: usize },
     /// The views are compared.
     Sample,
+    /// The engines are looked into.
+    Inspect,
+    /// The members are looked at of which status rule number so and so of the scenario speaks.
+    LookAtStatuses(usize),
 }
 
 /// A datagram on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Arriving {
-    from: SocketAddr,
-    sender: usize,
-    to: SocketAddr,
+    /// The numbers of the addresses that it goes from and to.
+    from: u32,
+    to: u32,
     bytes: Bytes,
     /// A bit of it was flipped.
     corrupt: bool,
@@ -80,9 +89,7 @@ pub struct Simulation {
     pub(crate) now: Time,
     pub(crate) queue: Queue<Action>,
     pub(crate) nodes: Vec<Node>,
-    /// Which node last had an address.
-    pub(crate) owners: BTreeMap<SocketAddr, usize>,
-    pub(crate) addresses_used: usize,
+    pub(crate) addresses: Addresses,
     seeds: Vec<SocketAddr>,
     pub(crate) network: Network,
     pub(crate) streams: Streams,
@@ -97,12 +104,19 @@ pub struct Simulation {
     pub(crate) trace: Trace,
     pub(crate) truth: Truth,
     pub(crate) checkers: Checkers,
+    pub(crate) looks: Looks,
     journal: Journal,
+    pub(crate) recorder: Recorder,
     pub(crate) delivered: u64,
     pub(crate) duplicated: u64,
     pub(crate) drops: BTreeMap<DropReason, u64>,
     /// Counters of processes that are gone.
     pub(crate) gone: Counters,
+    /// How often the engines were looked into.
+    pub(crate) inspections: usize,
+    /// The rules by which engines merge.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) rules: headcount_swim::Rules,
 }
 
 impl Simulation {
@@ -123,9 +137,8 @@ impl Simulation {
             now: Time::ZERO,
             queue: Queue::new(),
             nodes: Vec::with_capacity(scenario.nodes),
-            owners: BTreeMap::new(),
-            addresses_used: 0,
-            seeds: (0..scenario.start.seeds).map(address).collect(),
+            addresses: Addresses::default(),
+            seeds: (0..scenario.start.seeds as u32).map(address).collect(),
             network,
             fault_luck: Random::new(seed, "faults"),
             faulted: BTreeSet::new(),
@@ -134,18 +147,28 @@ impl Simulation {
             cycles: BTreeMap::new(),
             trace: Trace::new(seed),
             truth: Truth::default(),
+            looks: Looks::default(),
             journal: Journal::new(JOURNAL_LIMIT),
+            recorder: Recorder::default(),
             delivered: 0,
             duplicated: 0,
             drops: BTreeMap::new(),
             gone: Counters::default(),
+            inspections: 0,
+            #[cfg(feature = "planted-bugs")]
+            rules: headcount_swim::Rules::default(),
         };
         let mut start = Time::ZERO;
         for number in 0..scenario.nodes {
             let label = format!("n{number}");
             let node = simulation.add_node(label.clone(), &label);
-            simulation.queue.push(start, Action::Start(node));
-            start += scenario.start.interval;
+            if !scenario.start.known {
+                simulation.queue.push(start, Action::Start(node));
+                start += scenario.start.interval;
+            }
+        }
+        if scenario.start.known {
+            simulation.queue.push(start, Action::StartKnown);
         }
         for (number, fault) in scenario.faults.iter().enumerate() {
             simulation.queue.push(Time::ZERO + fault.at(), Action::Fault(number));
@@ -153,7 +176,11 @@ impl Simulation {
                 simulation.queue.push(Time::ZERO + until, Action::FaultEnd(number));
             }
         }
+        for (number, rule) in scenario.expect.statuses.iter().enumerate() {
+            simulation.queue.push(Time::ZERO + rule.at, Action::LookAtStatuses(number));
+        }
         simulation.queue.push(Time::ZERO + scenario.started(), Action::Sample);
+        simulation.queue.push(Time::ZERO, Action::Inspect);
         Ok(simulation)
     }
 
@@ -192,12 +219,45 @@ impl Simulation {
         self.nodes.is_empty()
     }
 
+    /// What scenarios call a node.
+    pub fn label(&self, node: usize) -> Option<&str> {
+        self.nodes.get(node).map(|node| node.label.as_str())
+    }
+
     /// The engine of a node, while its process runs.
     pub fn engine(&self, node: usize) -> Option<&Engine> {
         self.nodes.get(node)?.running.as_ref().map(|running| &running.engine)
     }
 
-    /// What the nodes were told, oldest first: the last two million events.
+    /// The member that `node` is.
+    pub(crate) fn member(&self, node: usize) -> MemberId {
+        self.nodes[node].name.id()
+    }
+
+    /// Nodes that some fault chose.
+    pub(crate) fn faulted(&self) -> &BTreeSet<usize> {
+        &self.faulted
+    }
+
+    /// Whether any process stands still.
+    pub(crate) fn is_frozen(&self) -> bool {
+        let frozen = |node: &Node| node.standstill.as_ref().is_some_and(|s| s.is_frozen());
+        self.nodes.iter().any(frozen)
+    }
+
+    /// Messages and bytes that all nodes have sent.
+    pub(crate) fn sent(&self) -> (u64, u64) {
+        self.checkers.sent_so_far()
+    }
+
+    /// Keeps so many events for [`Simulation::events`] from now on, in 56 bytes each, instead of
+    /// two million.
+    pub fn keep_events(&mut self, limit: usize) {
+        self.journal.set_limit(limit);
+    }
+
+    /// What the nodes were told, oldest first: the latest of them, see
+    /// [`Simulation::keep_events`].
     pub fn events(&self) -> impl Iterator<Item = &Sighting> {
         self.journal.iter()
     }
@@ -232,7 +292,7 @@ impl Simulation {
     fn perform(&mut self, action: Action) {
         let concerned = match &action {
             Action::Wake(node) | Action::Stream(node, _) => Some(*node),
-            Action::Datagram(arriving) => self.owners.get(&arriving.to).copied(),
+            Action::Datagram(arriving) => self.addresses.owner(arriving.to),
             _ => None,
         };
         let ready = match concerned {
@@ -247,9 +307,10 @@ impl Simulation {
     pub(crate) fn take_in(&mut self, action: Action) {
         match action {
             Action::Start(node) => self.start(node),
+            Action::StartKnown => self.start_known(),
             Action::Wake(node) => self.wake(node),
             Action::Datagram(arriving) => self.deliver(&arriving),
-            Action::Stream(node, action) => self.stream(node, action),
+            Action::Stream(node, action) => self.stream(node, *action),
             Action::Fault(number) => self.strike(number),
             Action::FaultEnd(number) => self.end_fault(number),
             Action::Cycle(number) => self.cycle(number),
@@ -260,10 +321,15 @@ impl Simulation {
                 }
             }
             Action::Sample => {
-                let problem = self.disagreement(false);
-                self.checkers.convergence.sample(self.now, problem);
+                let one = self.look();
+                self.checkers.convergence.looked(self.now, one);
                 self.queue.push(self.now + self.config.period / SAMPLES_PER_PERIOD, Action::Sample);
             }
+            Action::Inspect => {
+                self.inspect_table();
+                self.queue.push(self.now + self.config.period, Action::Inspect);
+            }
+            Action::LookAtStatuses(number) => self.look_at_statuses(number),
         }
     }
 
@@ -273,29 +339,36 @@ impl Simulation {
             return;
         }
         running.wake = None;
-        running.engine.tick(self.now);
-        self.settle(node);
+        // The timer may have been taken back: most pings are answered before their time is over.
+        if running.engine.poll_timeout().is_some_and(|at| at <= self.now) {
+            running.engine.tick(self.now);
+            self.settle(node);
+        } else {
+            self.arm(node);
+        }
     }
 
     fn deliver(&mut self, arriving: &Arriving) {
-        let Arriving { from, sender, to, bytes, corrupt } = arriving;
-        let Some(node) = self.owners.get(to).copied() else { return };
-        let listening = self.nodes[node].address == *to;
+        let Arriving { from, to, bytes, corrupt } = arriving;
+        let owners = (self.addresses.owner(*from), self.addresses.owner(*to));
+        let (Some(sender), Some(node)) = owners else { return };
+        let listening = self.nodes[node].address == address(*to);
         let Some(running) = self.nodes[node].running.as_mut().filter(|_| listening) else {
             *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
             return;
         };
         self.delivered += 1;
-        self.trace.add(b'd', self.now, *sender as u64, node as u64, bytes);
+        self.trace.add(b'd', self.now, sender as u64, node as u64, bytes);
+        self.recorder.datagram_received(self.now, node, sender, bytes, *corrupt);
         if *corrupt {
             // What is due anyhow comes first, so that all that changes is the datagram's doing.
             running.engine.tick(self.now);
             let before = Holding::of(&running.engine);
-            running.engine.receive(self.now, *from, bytes);
+            running.engine.receive(self.now, address(*from), bytes);
             let after = Holding::of(&running.engine);
             self.checkers.corruption.received(self.now, node, before, after);
         } else {
-            running.engine.receive(self.now, *from, bytes);
+            running.engine.receive(self.now, address(*from), bytes);
         }
         self.settle(node);
     }
@@ -305,22 +378,21 @@ impl Simulation {
         let now = self.now;
         let mut departed = false;
         loop {
-            let silent = self.nodes[node].standstill.as_ref().is_some_and(|s| s.is_frozen());
-            let Some(running) = self.nodes[node].running.as_mut() else { return };
-            let (transmit, open) = match silent {
-                true => (None, None),
-                false => match running.engine.poll_transmit(now) {
-                    Some(transmit) => (Some(transmit), None),
-                    None => (None, running.engine.poll_stream()),
-                },
-            };
-            if let Some(transmit) = transmit {
-                self.send(node, transmit);
-            } else if let Some(open) = open {
+            let Node { running, standstill, .. } = &mut self.nodes[node];
+            let Some(running) = running.as_mut() else { return };
+            let frozen = standstill.as_mut().filter(|standstill| standstill.is_frozen());
+            let may_open = frozen.is_none();
+            if let Some(transmit) = running.engine.poll_transmit(now) {
+                match frozen {
+                    Some(standstill) => standstill.hold_back(transmit),
+                    None => self.send(node, transmit),
+                }
+            } else if let Some(open) = may_open.then(|| running.engine.poll_stream()).flatten() {
                 self.open_stream(node, open);
             } else if let Some(event) = running.engine.poll_event() {
                 departed |= matches!(event, Event::Departed { .. });
                 let sighting = Sighting::of(&event, now, node, running.process);
+                self.recorder.event(now, node, &event);
                 self.note(sighting);
             } else {
                 break;
@@ -330,7 +402,16 @@ impl Simulation {
             self.stop(node);
             return;
         }
+        let Some(running) = self.nodes[node].running.as_ref() else { return };
+        self.looks.holds(node, running.engine.table().summary().view_id);
+        self.inspect(node);
+        self.arm(node);
+    }
+
+    /// Sees to it that a node wakes when its engine wants.
+    fn arm(&mut self, node: usize) {
         let Some(running) = self.nodes[node].running.as_mut() else { return };
+        let now = self.now;
         let wanted = running.engine.poll_timeout().map(|at| at.max(now));
         if let Some(at) = wanted.filter(|at| running.wake.is_none_or(|wake| *at < wake)) {
             running.wake = Some(at);
@@ -345,17 +426,20 @@ impl Simulation {
         self.journal.add(sighting);
     }
 
-    fn send(&mut self, node: usize, transmit: Transmit) {
+    pub(crate) fn send(&mut self, node: usize, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
-        self.checkers.bounded.sent(self.now, node, Sent::Datagram, bytes.len());
-        let owner = self.owners.get(&to).copied();
-        let reachable = match owner {
-            Some(_) => Verdict::Pass,
-            None => Verdict::Drop(DropReason::NobodyThere),
-        };
-        let from = self.nodes[node].address;
+        self.checkers.sent(self.now, node, Sent::Datagram, bytes.len());
+        let numbers = (self.addresses.number(self.nodes[node].address), self.addresses.number(to));
+        let owner = self.owner_of(to);
         let verdict = self.network.judge(node, owner.unwrap_or(usize::MAX), bytes.len());
-        let delivery = match reachable.and(verdict) {
+        let nobody = Verdict::Drop(DropReason::NobodyThere);
+        let verdict = if owner.is_none() { nobody } else { verdict };
+        self.recorder.datagram_sent(self.now, node, owner, &bytes, verdict);
+        let (Some(from), Some(to)) = numbers else {
+            *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
+            return;
+        };
+        let delivery = match verdict {
             Verdict::Pass => Delivery::default(),
             Verdict::Deliver(delivery) => delivery,
             Verdict::Drop(reason) => {
@@ -363,9 +447,11 @@ impl Simulation {
                 return;
             }
         };
-        let corrupt = delivery.flipped.is_some();
-        let bytes = delivery.flipped.map_or(bytes.clone(), |bit| flip(&bytes, bit).into());
-        let arriving = Arriving { from, sender: node, to, bytes, corrupt };
+        let (bytes, corrupt) = match delivery.flipped {
+            Some(bit) => (flip(&bytes, bit).into(), true),
+            None => (bytes, false),
+        };
+        let arriving = Arriving { from, to, bytes, corrupt };
         let first = self.now + delivery.after;
         if let Some(later) = delivery.again_after {
             self.duplicated += 1;
@@ -380,40 +466,73 @@ impl Simulation {
         let address = self.fresh_address(index);
         // Names are made by this crate: a letter and a number.
         if let Ok(name) = Name::new(name) {
+            self.recorder.node_added(&label, name.as_str());
             self.nodes.push(Node::new(label, name, address));
         }
         index
     }
 
     pub(crate) fn fresh_address(&mut self, node: usize) -> SocketAddr {
-        let fresh = address(self.addresses_used);
-        self.addresses_used += 1;
-        self.owners.insert(fresh, node);
-        fresh
+        self.addresses.fresh(node)
+    }
+
+    /// The node that has or had this address.
+    pub(crate) fn owner_of(&self, address: SocketAddr) -> Option<usize> {
+        self.addresses.owner(self.addresses.number(address)?)
     }
 
     /// Starts a process on a node that has none, and joins through the seeds.
     pub(crate) fn start(&mut self, index: usize) {
+        if !self.boot(index) {
+            return;
+        }
+        let node = &mut self.nodes[index];
+        if let Some(running) = node.running.as_mut() {
+            let others = self.seeds.iter().filter(|seed| **seed != node.address);
+            others.for_each(|seed| running.engine.join(self.now, *seed));
+        }
+        self.settle(index);
+    }
+
+    /// Starts a process on every node, each knowing all of them.
+    fn start_known(&mut self) {
+        let now = self.now;
+        for index in 0..self.nodes.len() {
+            self.boot(index);
+        }
+        let running = self.nodes.iter().filter_map(|node| node.running.as_ref());
+        let own = running.map(|running| running.engine.table().records());
+        let all: Vec<Update> = own.flatten().map(|record| record.update(now)).collect();
+        for index in 0..self.nodes.len() {
+            if let Some(running) = self.nodes[index].running.as_mut() {
+                running.engine.know(now, &all);
+                self.settle(index);
+            }
+        }
+    }
+
+    /// Starts a process on a node that has none; whether it did. Nothing is sent yet.
+    fn boot(&mut self, index: usize) -> bool {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(index).filter(|node| node.running.is_none()) else {
-            return;
+            return false;
         };
         node.silent = false;
         let (mut engine, instance) = match node.boot(&self.config, index, self.seed, now) {
             Ok(booted) => booted,
             Err(error) => {
                 self.misfires.push(format!("node {index} cannot start: {error}"));
-                return;
+                return false;
             }
         };
-        let others = self.seeds.iter().filter(|seed| **seed != node.address);
-        let others: Vec<SocketAddr> = others.copied().collect();
-        engine.set_seeds(others.clone());
-        others.into_iter().for_each(|seed| engine.join(now, seed));
+        #[cfg(feature = "planted-bugs")]
+        engine.set_rules(self.rules);
+        engine.set_seeds(self.seeds.clone());
         let process = self.truth.started(now, index, node.name.id(), instance);
-        node.running = Some(Running { engine, process, wake: None, leaving: false });
+        node.running = Some(Running::new(engine, process, now));
         self.trace.add(b's', now, index as u64, process as u64, &[]);
-        self.settle(index);
+        self.recorder.started(now, index, node.name.id());
+        true
     }
 
     /// The process of a node dies. `silent`: its host too.
@@ -423,10 +542,15 @@ impl Simulation {
         self.truth.ended(self.now, process, Ending::Crashed);
         let crashed = self.truth.process(process).copied();
         if let Some(crashed) = crashed.filter(|p| p.ended == Some((self.now, Ending::Crashed))) {
+            // Equal views hold the same processes, so that each is searched once.
+            let mut by_view = BTreeMap::new();
             let holders = self.nodes.iter().enumerate().filter_map(|(other, node)| {
                 let running = node.running.as_ref().filter(|_| other != index)?;
-                let record = running.engine.table().get(crashed.member)?;
-                let held = record.is_live() && record.claim.life().instance == crashed.instance;
+                let table = running.engine.table();
+                let held = by_view.entry(table.summary().view_id).or_insert_with(|| {
+                    let record = table.get(crashed.member).filter(|record| record.is_live());
+                    record.is_some_and(|r| r.claim.life().instance == crashed.instance)
+                });
                 held.then_some(running.process)
             });
             self.checkers.detection.crashed(self.now, &crashed, holders);
@@ -454,6 +578,9 @@ impl Simulation {
         if let Some(running) = self.nodes[index].running.take() {
             self.gone.add(running.engine.stats());
             self.trace.add(b'x', self.now, index as u64, running.process as u64, &[]);
+            let ending = self.truth.process(running.process).and_then(|process| process.ended);
+            let how = ending.map_or(Ending::Left, |(_, how)| how);
+            self.recorder.stopped(self.now, index, self.nodes[index].name.id(), how);
         }
         self.nodes[index].standstill = None;
         self.reset_streams(index);

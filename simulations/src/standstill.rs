@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use headcount_state::Time;
+use headcount_swim::Transmit;
 
 use crate::scenario::{Fault, FrozenTimers};
 use crate::simulation::{Action, Simulation};
@@ -24,6 +25,8 @@ pub(crate) struct Standstill {
     drain: Duration,
     frozen: bool,
     waiting: VecDeque<Action>,
+    /// What it has to send and cannot.
+    unsent: Vec<Transmit>,
     /// When the next message is read; earlier appointments are void.
     next_read: Option<Time>,
 }
@@ -36,6 +39,11 @@ impl Standstill {
     /// Whether nothing that the process has to send gets out.
     pub(crate) fn is_frozen(&self) -> bool {
         self.frozen
+    }
+
+    /// Keeps a datagram until the process is released.
+    pub(crate) fn hold_back(&mut self, transmit: Transmit) {
+        self.unsent.push(transmit);
     }
 }
 
@@ -59,8 +67,16 @@ impl Simulation {
             before => before.map(|before| before.waiting).unwrap_or_default(),
         };
         running.engine.set_sends_block(timers == FrozenTimers::Blocked);
-        let standstill = Standstill { timers, drain, frozen: true, waiting, next_read: None };
+        let standstill = Standstill {
+            timers,
+            drain,
+            frozen: true,
+            waiting,
+            unsent: Vec::new(),
+            next_read: None,
+        };
         node.standstill = Some(Box::new(standstill));
+        self.looks.outdated();
         true
     }
 
@@ -75,7 +91,11 @@ impl Simulation {
         if standstill.timers_rest() {
             return;
         }
-        if let Some(running) = node.running.as_mut() {
+        let unsent = std::mem::take(&mut standstill.unsent);
+        for transmit in unsent {
+            self.send(index, transmit);
+        }
+        if let Some(running) = self.nodes[index].running.as_mut() {
             running.engine.set_sends_block(false);
             running.engine.tick(self.now);
             self.settle(index);
@@ -104,6 +124,7 @@ impl Simulation {
         }
         let Some(action) = standstill.waiting.pop_front() else {
             node.standstill = None;
+            self.looks.outdated();
             if let Some(running) = node.running.as_mut() {
                 running.wake = None;
             }

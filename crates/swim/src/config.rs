@@ -74,9 +74,14 @@ pub struct Config {
     /// 5 periods.
     pub check_age: Duration,
     /// Whether old or contradicted claims of a death are checked with their subject before they
-    /// are believed. Default true; false is for comparison with the papers, and lets a healed cut
-    /// execute the living.
+    /// are believed. Default true; false lets a healed cut execute the living.
     pub checks: bool,
+    /// Whether claims and tables spread as in memberlist, the system behind the figures of the
+    /// Lifeguard paper: at the ticks of a regular gossip clock instead of soon; to members lost
+    /// within 30 periods, too; and whole tables with a random member at each exchange interval
+    /// instead of where hashes differ. For comparison with the paper, with an exchange interval
+    /// of 30 periods. Default false.
+    pub spreads_as_memberlist: bool,
     /// The most bytes of a datagram, without IP and UDP headers. 512 to 65,507, default 1,400.
     pub datagram_budget: usize,
     /// The bounds of the table.
@@ -115,6 +120,7 @@ impl Config {
             reconnect_interval: Duration::ZERO,
             check_age: Duration::ZERO,
             checks: true,
+            spreads_as_memberlist: false,
             datagram_budget: DEFAULT_BUDGET,
             limits: Limits::default(),
         }

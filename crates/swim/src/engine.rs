@@ -140,7 +140,10 @@ pub struct Engine {
     /// When somebody was last heard, or this node began.
     pub(crate) last_heard: Time,
     pub(crate) isolated: bool,
-    sends_block: bool,
+    /// While sends block: whether a gossip round waits at its sends already.
+    sends_block: Option<bool>,
+    /// When the gossip clock began, where there is one.
+    pub(crate) gossip_clock: Option<Time>,
     pub(crate) agreed: Option<bool>,
     /// The view that this node holds, and since when.
     pub(crate) view_id: u64,
@@ -209,7 +212,8 @@ impl Engine {
             started: now,
             last_heard: now,
             isolated: false,
-            sends_block: false,
+            sends_block: None,
+            gossip_clock: None,
             agreed: None,
             view_id: table.summary().view_id,
             view_changed: now,
@@ -235,6 +239,10 @@ impl Engine {
         for (timer, interval) in intervals {
             let offset = interval.mul_f64(self.rng.random::<f64>());
             self.timers.set(timer, Some(now + offset));
+        }
+        if self.config.spreads_as_memberlist {
+            let offset = self.config.gossip_interval.mul_f64(self.rng.random::<f64>());
+            self.gossip_clock = Some(now + offset);
         }
     }
 
@@ -262,23 +270,26 @@ impl Engine {
 
     /// When [`Engine::tick`] is next wanted.
     pub fn poll_timeout(&self) -> Option<Time> {
-        if self.sends_block { self.timers.next_without_sends() } else { self.timers.next() }
+        match self.sends_block {
+            Some(gossip_waits) => self.timers.next_without_sends(gossip_waits),
+            None => self.timers.next(),
+        }
     }
 
     /// Says whether the process is held up whenever it sends. While it is, it behaves as one with
     /// a task for each loop, each of them waiting at its next send: suspicions run out, one ping
-    /// is begun, and nothing else falls due. The driver must not send either. For simulating such
-    /// a process (Lifeguard, section V.B); a driver that waits for its sockets needs it not.
+    /// and one gossip round are begun, and nothing else falls due. The driver keeps what it is
+    /// given to send until the block is over. For simulating such a process (Lifeguard, section
+    /// V.B); a driver that waits for its sockets itself needs it not.
     pub fn set_sends_block(&mut self, block: bool) {
-        self.sends_block = block;
+        self.sends_block = block.then_some(false);
     }
 
     fn next_due(&mut self, now: Time) -> Option<Timer> {
-        if self.sends_block {
-            self.timers.pop_due_without_sends(now)
-        } else {
-            self.timers.pop_due(now)
-        }
+        let Some(gossip_waits) = self.sends_block else { return self.timers.pop_due(now) };
+        let timer = self.timers.pop_due_without_sends(now, gossip_waits)?;
+        self.sends_block = Some(gossip_waits || timer == Timer::Gossip);
+        Some(timer)
     }
 
     /// The next piece of news.

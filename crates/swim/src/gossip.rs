@@ -11,6 +11,7 @@
 //! ```
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use headcount_state::{MemberId, Standing, Time};
 use headcount_wire::{Body, Heartbeat, TablePart};
@@ -27,15 +28,26 @@ const RECORD_BYTES_MIN: usize = 48;
 /// A first telling waits this share of the gossip interval for others to go with.
 const BATCHING_SHARE: u32 = 5;
 
+/// memberlist tells the dead of news for thirty seconds (its GossipToTheDeadTime on a LAN).
+const GOSSIP_TO_LOST_PERIODS: u32 = 30;
+
 const NEWS: Body = Body::Gossip { table: None };
 
 impl Engine {
     /// Lets a gossip round come soon.
     pub(crate) fn schedule_gossip(&mut self, now: Time) {
         if self.timers.get(Timer::Gossip).is_none() {
-            let soon = now + self.config.gossip_interval / BATCHING_SHARE;
+            let soon = self.next_tick(now, self.config.gossip_interval / BATCHING_SHARE);
             self.timers.set(Timer::Gossip, Some(soon));
         }
+    }
+
+    /// The next tick of the gossip clock; where there is none, `wait` from now.
+    fn next_tick(&self, now: Time, wait: Duration) -> Time {
+        let Some(begun) = self.gossip_clock else { return now + wait };
+        let interval = self.config.gossip_interval;
+        let into = now.since(begun).as_micros() % interval.as_micros().max(1);
+        now + interval.saturating_sub(Duration::from_micros(into as u64))
     }
 
     /// Tells fresh claims to random peers.
@@ -47,12 +59,26 @@ impl Engine {
         }
         let mut targets = Vec::with_capacity(self.config.gossip_fanout);
         self.peers.gossip_targets(&mut self.rng, self.config.gossip_fanout, &mut targets);
+        if self.config.spreads_as_memberlist {
+            self.mix_in_the_lost(now, &mut targets);
+        }
         for id in targets {
             if let Some((_, address)) = self.aim_at(id) {
                 self.send(Outgoing::new(address, Some(id), NEWS));
             }
         }
-        self.timers.set(Timer::Gossip, Some(now + self.config.gossip_interval));
+        let next = self.next_tick(now, self.config.gossip_interval);
+        self.timers.set(Timer::Gossip, Some(next));
+    }
+
+    /// Lets members lost lately take the places of live ones, each as likely as any other.
+    fn mix_in_the_lost(&mut self, now: Time, targets: &mut [MemberId]) {
+        let lost = self.losses.since(now - self.config.period * GOSSIP_TO_LOST_PERIODS);
+        let all = self.peers.len() + lost.len();
+        for target in targets {
+            let point = self.rng.random_range(0..all);
+            *target = lost.get(point).copied().unwrap_or(*target);
+        }
     }
 
     /// Tells one random peer the hash of the table, so that differences are found in calm too.
@@ -60,7 +86,10 @@ impl Engine {
         let partner = self.peers.exchange_partner(&mut self.rng);
         if let Some((id, (_, address))) = partner.and_then(|id| Some((id, self.aim_at(id)?))) {
             match self.table.standing() {
-                Standing::Member => self.send(Outgoing::new(address, Some(id), NEWS)),
+                Standing::Member if !self.config.spreads_as_memberlist => {
+                    self.send(Outgoing::new(address, Some(id), NEWS));
+                }
+                Standing::Member => self.call_exchange(id, address),
                 // Who is no member keeps informed without a word that others could take for one.
                 Standing::Displaced { .. } | Standing::Evicted => self.call_exchange(id, address),
                 Standing::Left => {}
@@ -76,6 +105,8 @@ impl Engine {
     pub(crate) fn compare(&mut self, now: Time, heartbeat: &Heartbeat, from: SocketAddr) {
         if heartbeat.sync == self.table.summary().sync {
             self.pace.equal(heartbeat.sender.id);
+        } else if self.config.spreads_as_memberlist {
+            // Whole tables come at their own time.
         } else if self.takes_part() && self.pace.differs(now, heartbeat.sender.id) {
             let sender = heartbeat.sender.id;
             let address = self.peer_address(sender).unwrap_or(from);

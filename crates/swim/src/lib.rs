@@ -20,7 +20,10 @@ mod known;
 mod local_health;
 mod losses;
 mod member;
+mod occupancy;
 mod outbox;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod probe;
 mod receive;
 mod relay;
@@ -36,7 +39,10 @@ pub use config::{Config, ConfigError, Detector};
 pub use engine::{Engine, Error, Identity};
 pub use event::{Event, SeedError};
 pub use headcount_health::{Agreement, Contact};
+#[cfg(feature = "planted-bugs")]
+pub use headcount_state::Rules;
 pub use headcount_wire::AttributesPool;
 pub use member::Member;
+pub use occupancy::Part;
 pub use stats::Stats;
 pub use transport::{StreamEnd, StreamId, StreamOpen, StreamStep, Transmit};

@@ -130,6 +130,10 @@ impl Suspicions {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.running.len()
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|(at, _)| *at)
     }

@@ -80,21 +80,25 @@ impl Timers {
         Some(Timer::ALL[place])
     }
 
-    /// The earliest deadline that passes although every send waits: a suspicion's, and the
-    /// period's while no ping of it is under way.
-    pub(crate) fn next_without_sends(&self) -> Option<Time> {
-        let probing = self.get(Timer::ProbeTimeout).is_some();
-        let period = self.get(Timer::Period).filter(|_| !probing);
-        [self.get(Timer::Suspicion), period].into_iter().flatten().min()
+    /// The earliest deadline that passes although every send waits: a suspicion's, the period's
+    /// while no ping of it is under way, and the next gossip's unless one waits already.
+    pub(crate) fn next_without_sends(&self, gossip_waits: bool) -> Option<Time> {
+        self.without_sends(gossip_waits).map(|(at, _)| at)
     }
 
     /// Takes one timer that is due although every send waits.
-    pub(crate) fn pop_due_without_sends(&mut self, now: Time) -> Option<Timer> {
-        let at = self.next_without_sends().filter(|at| *at <= now)?;
-        let suspicion = self.get(Timer::Suspicion) == Some(at);
-        let timer = if suspicion { Timer::Suspicion } else { Timer::Period };
+    pub(crate) fn pop_due_without_sends(&mut self, now: Time, gossip_waits: bool) -> Option<Timer> {
+        let (_, timer) = self.without_sends(gossip_waits).filter(|(at, _)| *at <= now)?;
         self.set(timer, None);
         Some(timer)
+    }
+
+    fn without_sends(&self, gossip_waits: bool) -> Option<(Time, Timer)> {
+        let probing = self.get(Timer::ProbeTimeout).is_some();
+        [(Timer::Suspicion, true), (Timer::Period, !probing), (Timer::Gossip, !gossip_waits)]
+            .into_iter()
+            .filter_map(|(timer, goes_on)| Some((self.get(timer).filter(|_| goes_on)?, timer)))
+            .min_by_key(|(at, _)| *at)
     }
 }
 

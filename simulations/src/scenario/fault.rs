@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::duration;
+use crate::scenario::write::is_default;
 
 /// Whom a fault strikes: nodes by label, or so many running ones picked at random.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +33,7 @@ fn owned(labels: &[&str]) -> Vec<String> {
 }
 
 /// Which way a fault of the network works, as seen from the nodes that suffer it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// What they receive.
@@ -45,7 +46,7 @@ pub enum Direction {
 }
 
 /// What a packet filter looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// Datagrams.
@@ -56,7 +57,7 @@ pub enum Protocol {
 
 /// One thing that goes wrong (or right again) at a moment of the scenario, counted from its start.
 /// A fault with an `until` ends then; without one it stays to the end.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
     /// Processes die without a word.
@@ -65,13 +66,13 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// Which, by label.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         nodes: Vec<String>,
         /// And so many more at random.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// The whole host is gone: a connection attempt times out instead of being refused.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         silent: bool,
     },
     /// Processes start again, with nothing remembered; those still running die first.
@@ -80,16 +81,16 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// Which, by label.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         nodes: Vec<String>,
         /// And so many more at random, of all.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// At an address never used before.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         new_address: bool,
         /// How far the host's clock is behind from now on.
-        #[serde(default, with = "duration")]
+        #[serde(default, with = "duration", skip_serializing_if = "is_default")]
         clock_behind: Duration,
     },
     /// Processes say goodbye and stop once enough peers know.
@@ -98,10 +99,10 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// Which, by label.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         nodes: Vec<String>,
         /// And so many more at random.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// How long they wait for the acknowledgements.
         #[serde(with = "duration", default = "leave_deadline")]
@@ -129,7 +130,7 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// When it heals.
-        #[serde(default, with = "duration::option")]
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         until: Option<Duration>,
         /// The sides, by label.
         sides: Vec<Vec<String>>,
@@ -141,13 +142,13 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// When it heals.
-        #[serde(default, with = "duration::option")]
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         until: Option<Duration>,
         /// The senders, by label.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         from: Option<Vec<String>>,
         /// The receivers, by label.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         to: Option<Vec<String>>,
     },
     /// Datagrams are lost, on top of the network's own loss.
@@ -156,18 +157,18 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// When it ends.
-        #[serde(default, with = "duration::option")]
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         until: Option<Duration>,
         /// Which share. 0 to 1.
         rate: f64,
         /// Who suffers it, by label; nobody named and none at random: everybody.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         nodes: Vec<String>,
         /// And so many more at random.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// Which way.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         direction: Direction,
     },
     /// Datagrams are lost in bursts, by the model of Gilbert and Elliott: a node's link is good or bad
@@ -177,26 +178,26 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// When it ends.
-        #[serde(default, with = "duration::option")]
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         until: Option<Duration>,
         /// How likely a good link turns bad, at each datagram. 0 to 1.
         enter: f64,
         /// How likely a bad link turns good, at each datagram. 0 to 1.
         leave: f64,
         /// The share that a good link loses. 0 to 1, default 0.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         loss_good: f64,
         /// The share that a bad link loses. 0 to 1, default 1.
         #[serde(default = "everything")]
         loss_bad: f64,
         /// Who suffers it, by label; nobody named and none at random: everybody.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         nodes: Vec<String>,
         /// And so many more at random.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// Which way.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         direction: Direction,
     },
     /// Datagrams arrive twice, the copy later.
@@ -205,18 +206,18 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// When it ends.
-        #[serde(default, with = "duration::option")]
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         until: Option<Duration>,
         /// Which share. 0 to 1.
         rate: f64,
         /// Who suffers it, by label; nobody named and none at random: everybody.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         nodes: Vec<String>,
         /// And so many more at random.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// Which way.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         direction: Direction,
     },
     /// Datagrams arrive with one bit flipped, at random.
@@ -225,18 +226,18 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// When it ends.
-        #[serde(default, with = "duration::option")]
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         until: Option<Duration>,
         /// Which share. 0 to 1.
         rate: f64,
         /// Who suffers it, by label; nobody named and none at random: everybody.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         nodes: Vec<String>,
         /// And so many more at random.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// Which way.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         direction: Direction,
     },
     /// Datagrams that make a larger packet are dropped.
@@ -245,18 +246,18 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// When it ends.
-        #[serde(default, with = "duration::option")]
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         until: Option<Duration>,
         /// The most bytes of a packet, with the 28 of its IPv4 and UDP headers. 28 to 65,535.
         bytes: usize,
         /// Who suffers it, by label; nobody named and none at random: everybody.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         nodes: Vec<String>,
         /// And so many more at random.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// Which way.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         direction: Direction,
     },
     /// A packet filter lets one protocol through no more.
@@ -265,18 +266,18 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// When it ends.
-        #[serde(default, with = "duration::option")]
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         until: Option<Duration>,
         /// Which.
         protocol: Protocol,
         /// Who suffers it, by label; nobody named and none at random: everybody.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         nodes: Vec<String>,
         /// And so many more at random.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// Which way.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         direction: Direction,
     },
     /// What some nodes send and receive takes longer.
@@ -285,13 +286,13 @@ pub enum Fault {
         #[serde(with = "duration")]
         at: Duration,
         /// When it ends.
-        #[serde(default, with = "duration::option")]
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         until: Option<Duration>,
         /// Whose, by label.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         nodes: Vec<String>,
         /// And so many more at random.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// By how much, each way.
         #[serde(with = "duration")]
@@ -306,29 +307,29 @@ pub enum Fault {
         #[serde(with = "duration")]
         until: Duration,
         /// Which, by label.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         nodes: Vec<String>,
         /// And so many more at random.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         random: usize,
         /// What their timers do meanwhile.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_default")]
         timers: FrozenTimers,
         /// How long each message that waited takes when they go on. Default 10 us.
         #[serde(default = "drain", with = "duration")]
         drain: Duration,
         /// They stand still again and again, for this long each time. The last time begins before
         /// `until`.
-        #[serde(default, with = "duration::option")]
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         frozen: Option<Duration>,
         /// How long they go on in between.
-        #[serde(default, with = "duration")]
+        #[serde(default, with = "duration", skip_serializing_if = "is_default")]
         open: Duration,
     },
 }
 
 /// What the timers of a process that stands still do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FrozenTimers {
     /// They stand still too: the process is stopped, or gets no processor. It reads what waited

@@ -2,36 +2,42 @@
 
 mod error;
 mod expect;
+mod expectable;
 mod fault;
 mod labels;
 mod read;
+mod regression;
+mod settings;
+mod write;
 
 use std::time::Duration;
 
 use headcount_swim::{Config, Detector};
 use headcount_wire::ClusterId;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::duration;
 use crate::network::Latency;
 
 pub use error::ScenarioError;
-pub use expect::{EventRule, Expect};
+pub use expect::{EventRule, Expect, MetricRule, Shown, StatusRule};
 pub use fault::{Direction, Fault, FrozenTimers, Protocol, Targets};
-pub(crate) use labels::{members_of, nodes_of};
+pub(crate) use labels::{Label, members_of, nodes_of, only_label, parse};
+pub use regression::Regression;
+use write::is_default;
 
 /// A cluster's story, told in a TOML file or built in Rust. `docs/simulation.md` describes every
 /// field.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What it is called; the file's name without its ending.
     pub name: String,
     /// What it shows, in a sentence or two.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub description: String,
     /// How long it takes to run.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub class: Class,
     /// How many nodes start: `n0`, `n1`, ... 1 to 1,000,000.
     pub nodes: usize,
@@ -40,30 +46,36 @@ pub struct Scenario {
     pub duration: Duration,
     /// Why it cannot pass for now, if it cannot. A run that fails is then as expected, and one
     /// that passes is not.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub expected_to_fail: Option<String>,
     /// How the engines are set.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub engine: EngineSettings,
     /// The network between the nodes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub network: NetworkSettings,
     /// How the nodes start.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub start: Start,
     /// What goes wrong, in any order.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub faults: Vec<Fault>,
     /// What must hold.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub expect: Expect,
+    /// What it has found, if it once found a bug.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub regression: Option<Regression>,
     /// The file it was read from.
     #[serde(skip)]
     pub(crate) file: Option<String>,
+    /// What [`Scenario::with_settings`] changed in it.
+    #[serde(skip)]
+    pub(crate) settings: Vec<String>,
 }
 
 /// How long a scenario takes to run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Seconds, in a development build too.
@@ -76,44 +88,72 @@ pub enum Class {
 }
 
 /// What differs from the defaults of [`Config`]. Intervals that are not set follow the period.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineSettings {
     /// How members are watched: `"swim"` or `"lifeguard"`.
-    #[serde(deserialize_with = "detector")]
+    #[serde(with = "detector", skip_serializing_if = "is_default")]
     pub detector: Option<Detector>,
     /// The protocol period T.
-    #[serde(with = "duration::option")]
+    #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub period: Option<Duration>,
     /// How long a direct ping may take.
-    #[serde(with = "duration::option")]
+    #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub probe_timeout: Option<Duration>,
     /// How many relays are asked to ping a silent member.
+    #[serde(skip_serializing_if = "is_default")]
     pub indirect_probes: Option<usize>,
     /// A suspicion lasts at least this many times log10 N periods.
+    #[serde(skip_serializing_if = "is_default")]
     pub suspicion_alpha: Option<f64>,
     /// A lone suspicion lasts this many times the least.
+    #[serde(skip_serializing_if = "is_default")]
     pub suspicion_beta: Option<f64>,
     /// So many further accusers bring a suspicion down to the least.
+    #[serde(skip_serializing_if = "is_default")]
     pub suspicion_confirmations: Option<usize>,
     /// How often fresh claims are gossiped.
-    #[serde(with = "duration::option")]
+    #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub gossip_interval: Option<Duration>,
     /// To how many peers each time.
+    #[serde(skip_serializing_if = "is_default")]
     pub gossip_fanout: Option<usize>,
     /// How often a claim is told, as a multiple of log10 N.
+    #[serde(skip_serializing_if = "is_default")]
     pub retransmit: Option<u32>,
     /// The most bytes of a datagram.
+    #[serde(skip_serializing_if = "is_default")]
     pub datagram_budget: Option<usize>,
     /// How long a dead record is kept and told.
-    #[serde(with = "duration::option")]
+    #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub tombstone_ttl: Option<Duration>,
+    /// How often one random peer is told the hash of the table.
+    #[serde(with = "duration::option")]
+    pub exchange_interval: Option<Duration>,
+    /// Whether old or contradicted claims of a death are checked before they are believed.
+    pub checks: Option<bool>,
+    /// Whether claims and tables spread as in memberlist, for comparison with the papers.
+    pub spreads_as_memberlist: Option<bool>,
 }
 
-fn detector<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Detector>, D::Error> {
-    let name = String::deserialize(input)?;
-    let unknown = || serde::de::Error::unknown_variant(&name, &["swim", "lifeguard"]);
-    Detector::from_name(&name).map(Some).ok_or_else(unknown)
+mod detector {
+    use super::*;
+
+    pub(super) fn deserialize<'de, D>(input: D) -> Result<Option<Detector>, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        let name = String::deserialize(input)?;
+        let unknown = || serde::de::Error::unknown_variant(&name, &["swim", "lifeguard"]);
+        Detector::from_name(&name).map(Some).ok_or_else(unknown)
+    }
+
+    pub(super) fn serialize<S>(detector: &Option<Detector>, output: S) -> Result<S::Ok, S::Error>
+    where
+        S: Serializer,
+    {
+        detector.map(Detector::as_str).serialize(output)
+    }
 }
 
 impl EngineSettings {
@@ -134,6 +174,9 @@ impl EngineSettings {
         set(&mut config.retransmit, self.retransmit);
         set(&mut config.datagram_budget, self.datagram_budget);
         set(&mut config.limits.tombstone_ttl, self.tombstone_ttl);
+        set(&mut config.exchange_interval, self.exchange_interval);
+        set(&mut config.checks, self.checks);
+        set(&mut config.spreads_as_memberlist, self.spreads_as_memberlist);
         config
     }
 }
@@ -145,7 +188,7 @@ fn set<T>(field: &mut T, value: Option<T>) {
 }
 
 /// The network between the nodes, before anything goes wrong.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkSettings {
     /// How long a datagram takes. Default 500 us to 1,500 us, evenly.
@@ -161,8 +204,9 @@ impl Default for NetworkSettings {
     }
 }
 
-/// How the nodes start: node i at i times the interval, each joining through the seeds.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// How the nodes start: node i at i times the interval, each joining through the seeds, unless
+/// they know each other.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Start {
     /// How long after its predecessor each node starts. Default 0: all at once.
@@ -170,11 +214,13 @@ pub struct Start {
     pub interval: Duration,
     /// How many of the first nodes are the seeds of everybody. Default 1.
     pub seeds: usize,
+    /// All start at once and know each other already, as after a join long ago. Default false.
+    pub known: bool,
 }
 
 impl Default for Start {
     fn default() -> Start {
-        Start { interval: Duration::ZERO, seeds: 1 }
+        Start { interval: Duration::ZERO, seeds: 1, known: false }
     }
 }
 
@@ -193,7 +239,9 @@ impl Scenario {
             start: Start::default(),
             faults: Vec::new(),
             expect: Expect::default(),
+            regression: None,
             file: None,
+            settings: Vec::new(),
         }
     }
 
@@ -206,6 +254,11 @@ impl Scenario {
     /// Sets how the engines behave.
     pub fn engine(self, engine: EngineSettings) -> Scenario {
         Scenario { engine, ..self }
+    }
+
+    /// The same, its nodes starting like this.
+    pub fn start(self, start: Start) -> Scenario {
+        Scenario { start, ..self }
     }
 
     /// Sets the network.
@@ -227,6 +280,8 @@ impl Scenario {
     /// The one line that runs it again.
     pub fn replay(&self, seed: u64) -> String {
         let file = self.file.as_deref().unwrap_or(&self.name);
-        format!("headcount sim run {file} --seed {seed}")
+        let setting = |setting: &String| format!(" --set '{setting}'");
+        let settings: String = self.settings.iter().map(setting).collect();
+        format!("headcount sim run {file} --seed {seed}{settings}")
     }
 }

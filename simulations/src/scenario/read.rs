@@ -20,18 +20,18 @@ const LEAST_MTU: usize = PACKET_HEADER_BYTES;
 const MOST_MTU: usize = 65_535;
 
 /// Where a value stands in a scenario: keys and positions, outermost first.
-type FieldPath = Vec<Step>;
+pub(super) type FieldPath = Vec<Step>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Key(&'static str),
     Item(usize),
 }
 
 /// A value that cannot be: where, and what to change.
-struct Wrong {
-    path: FieldPath,
-    problem: String,
+pub(super) struct Wrong {
+    pub(super) path: FieldPath,
+    pub(super) problem: String,
 }
 
 impl Scenario {
@@ -84,6 +84,10 @@ impl Scenario {
         within(root("nodes"), self.nodes, 1, MOST_NODES)?;
         let start = |field| vec![Step::Key("start"), Step::Key(field)];
         within(start("seeds"), self.start.seeds, 1, self.nodes)?;
+        if self.start.known && !self.start.interval.is_zero() {
+            let problem = "does not go with `known`, by which all start at once; leave one out";
+            return Err(Wrong { path: start("interval"), problem: problem.to_owned() });
+        }
         let network = |field| vec![Step::Key("network"), Step::Key(field)];
         within(network("loss"), self.network.loss, 0.0, 1.0)?;
         self.validate_latency().map_err(|problem| Wrong { path: network("latency"), problem })?;
@@ -96,17 +100,7 @@ impl Scenario {
         for (i, fault) in self.faults.iter().enumerate() {
             self.validate_fault(i, fault)?;
         }
-        for (i, rule) in self.expect.events.iter().enumerate() {
-            let path = |field| {
-                vec![Step::Key("expect"), Step::Key("events"), Step::Item(i), Step::Key(field)]
-            };
-            within(path("share"), rule.share, 0.0, 1.0)?;
-            for label in rule.about.iter().flatten().filter(|label| *label != "faulted") {
-                self.validate_label(label)
-                    .map_err(|problem| Wrong { path: path("about"), problem })?;
-            }
-        }
-        Ok(())
+        self.validate_expect()
     }
 
     fn validate_latency(&self) -> Result<(), String> {
@@ -185,7 +179,7 @@ impl Scenario {
         }
     }
 
-    fn validate_label(&self, label: &str) -> Result<(), String> {
+    pub(super) fn validate_label(&self, label: &str) -> Result<(), String> {
         let joining = self.faults.iter().map(|fault| match fault {
             Fault::Join { count, .. } => *count,
             _ => 0,
@@ -201,7 +195,7 @@ impl Scenario {
     }
 }
 
-fn within<T>(path: FieldPath, value: T, least: T, most: T) -> Result<(), Wrong>
+pub(super) fn within<T>(path: FieldPath, value: T, least: T, most: T) -> Result<(), Wrong>
 where
     T: PartialOrd + std::fmt::Display,
 {

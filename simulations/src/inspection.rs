@@ -1,0 +1,78 @@
+//! Looks into the engines, as they change and once a period, and at the moments that a scenario
+//! names.
+
+use std::collections::BTreeSet;
+
+use headcount_state::MemberId;
+
+use crate::checkers::Checkers;
+use crate::scenario::{members_of, nodes_of};
+use crate::simulation::Simulation;
+
+impl Simulation {
+    /// Looks at the engine of a node that has just done something, which is when it can have
+    /// changed: once a period at how full it is, and at what it says of itself whenever a version
+    /// of its table changed.
+    pub(crate) fn inspect(&mut self, index: usize) {
+        let Some(running) = self.nodes.get_mut(index).and_then(|node| node.running.as_mut()) else {
+            return;
+        };
+        let Checkers { occupancy, incarnations, .. } = &mut self.checkers;
+        if self.now >= running.inspection {
+            running.inspection = self.now + self.config.period;
+            occupancy.looked(self.now, index, &running.engine.occupancy());
+        }
+        let table = running.engine.table();
+        let sync = table.summary().sync;
+        if running.sync != sync {
+            running.sync = sync;
+            if let Some(record) = table.get(table.own_id()) {
+                let process = (running.process, index);
+                incarnations.own(self.now, process, table.own_life(), &record.claim);
+            }
+        }
+    }
+
+    /// Looks at the whole table of one node, of each in its turn.
+    pub(crate) fn inspect_table(&mut self) {
+        let now = self.now;
+        let turn = self.inspections % self.nodes.len().max(1);
+        self.inspections += 1;
+        let Some(running) = self.nodes.get(turn).and_then(|node| node.running.as_ref()) else {
+            return;
+        };
+        for record in running.engine.table().live() {
+            let number = self.truth.number(record.claim.life().instance);
+            let process = number.and_then(|number| Some((number, self.truth.process(number)?)));
+            if let Some((number, _)) = process.filter(|(_, process)| process.ended.is_none()) {
+                self.checkers.incarnations.held(now, turn, number, &record.claim);
+            }
+        }
+    }
+
+    /// Looks at how members are shown, as status rule `number` of the scenario says.
+    pub(crate) fn look_at_statuses(&mut self, number: usize) {
+        let Some(rule) = self.scenario.expect.statuses.get(number) else { return };
+        let labels: Vec<String> = self.nodes.iter().map(|node| node.label.clone()).collect();
+        let mut about: BTreeSet<MemberId> = BTreeSet::new();
+        for label in &rule.about {
+            match label.as_str() {
+                "faulted" => about.extend(self.faulted.iter().map(|n| self.nodes[*n].name.id())),
+                label => about.extend(members_of(label)),
+            }
+        }
+        let named = |by: &Vec<String>| by.iter().flat_map(|l| nodes_of(l, &labels)).collect();
+        let observers: BTreeSet<usize> = match &rule.by {
+            Some(by) => named(by),
+            None => (0..self.nodes.len()).filter(|node| !self.faulted.contains(node)).collect(),
+        };
+        for observer in observers {
+            let node = &self.nodes[observer];
+            let Some(running) = node.running.as_ref().filter(|r| !r.leaving) else { continue };
+            let own = node.name.id();
+            let others: BTreeSet<MemberId> = about.iter().copied().filter(|m| *m != own).collect();
+            let shown = |member| running.engine.member(member).map(|m| m.status());
+            self.checkers.statuses.looked(self.now, (number, rule), observer, shown, &others);
+        }
+    }
+}

@@ -32,6 +32,16 @@ impl Peers {
         Peers { own, order: ProbeOrder::default() }
     }
 
+    /// The peers of `own`, whose members are those of `other`: the same but for the two themselves.
+    /// A new pass of probes begins.
+    pub fn like<R: Rng + ?Sized>(other: &Peers, own: MemberId, rng: &mut R) -> Peers {
+        let mut peers = Peers { own, order: other.order.clone() };
+        peers.order.remove(own);
+        peers.order.begin();
+        peers.insert(other.own, rng);
+        peers
+    }
+
     /// Adds `id`, with a random place in the order of probes: its first turn comes in this pass or
     /// the next. False for the node's own id and for one that is here already.
     pub fn insert<R: Rng + ?Sized>(&mut self, id: MemberId, rng: &mut R) -> bool {
@@ -248,6 +258,20 @@ mod tests {
         let pairs: Vec<u32> = (0..25).filter(|i| i / 5 != i % 5).map(|i| counts[i]).collect();
         // 19 degrees of freedom: 43.8 is passed by chance once in a thousand seeds.
         assert!(chi_square(&pairs, &[1.0 / 20.0; 20]) < 43.8, "{pairs:?}");
+    }
+
+    #[test]
+    fn peers_like_anothers_are_the_same_but_for_the_two_themselves() {
+        let mut rng = seeded(9);
+        let mut other = peers(1..=10);
+        for _ in 0..4 {
+            other.next_probe(&mut rng);
+        }
+        let mut like = Peers::like(&other, member(3), &mut rng);
+        let expected = [0, 1, 2, 4, 5, 6, 7, 8, 9, 10].map(member);
+        assert_eq!(like.iter().collect::<Vec<_>>(), expected);
+        let pass: BTreeSet<MemberId> = (0..10).filter_map(|_| like.next_probe(&mut rng)).collect();
+        assert_eq!(pass, BTreeSet::from(expected));
     }
 
     #[test]

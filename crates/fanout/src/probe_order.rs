@@ -65,6 +65,11 @@ impl ProbeOrder {
         true
     }
 
+    /// Begins a new pass: every order of it is as likely, wherever the members are.
+    pub(crate) fn begin(&mut self) {
+        self.probed = 0;
+    }
+
     /// Who is to be probed now; none when there is nobody.
     pub(crate) fn next<R: Rng + ?Sized>(&mut self, rng: &mut R) -> Option<MemberId> {
         let count = self.members.len();

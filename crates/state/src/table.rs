@@ -124,6 +124,22 @@ impl Table {
         self.rows.get(id)
     }
 
+    /// Takes over all that `other` holds, in place of all but the owner's own record: for a table
+    /// that has just been made, within the same limits.
+    pub fn know_as(&mut self, now: Time, other: &Table) {
+        let id = self.own.id;
+        let Some(own) = self.get(id) else { return };
+        let (claim, since, accuser) = (own.claim, own.since, own.accuser);
+        let attributes = Arc::clone(own.attributes);
+        self.rows = other.rows.clone();
+        self.tombstones = other.tombstones.clone();
+        self.graveyard = other.graveyard.clone();
+        self.roster = other.roster.clone();
+        self.summary = other.summary;
+        self.live = other.live;
+        self.put(now, claim, attributes, since, accuser);
+    }
+
     /// Makes room for so many more records at once, so that none is left over.
     pub fn reserve(&mut self, more: usize) {
         self.rows.reserve(more);

@@ -13,6 +13,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -70,10 +71,14 @@ struct Scheduled {
 
 impl Cluster {
     fn new(nodes: usize) -> Cluster {
-        let mut engines: Vec<Engine> = (0..nodes).map(engine).collect();
+        let config = Arc::new(Config::new(ClusterId::of("idle")));
+        let mut engines: Vec<Engine> = (0..nodes).map(|place| engine(&config, place)).collect();
         let own = |engine: &Engine| engine.table().records().next().map(|r| r.update(Time::ZERO));
         let all: Vec<Update> = engines.iter().filter_map(own).collect();
-        engines.iter_mut().for_each(|engine| engine.know(Time::ZERO, &all));
+        if let Some((first, others)) = engines.split_first_mut() {
+            first.know(Time::ZERO, &all);
+            others.iter_mut().for_each(|engine| engine.know_as(Time::ZERO, first));
+        }
         let mut cluster = Cluster {
             places: (0..nodes).map(|place| (address(place), place)).collect(),
             wakes: vec![None; nodes],
@@ -155,7 +160,7 @@ impl Ord for Scheduled {
     }
 }
 
-fn engine(place: usize) -> Engine {
+fn engine(config: &Arc<Config>, place: usize) -> Engine {
     let instance = Process::from_u64(place as u64 + 1).expect("not zero");
     let own = Identity {
         name: Name::new(&format!("n{place}")).expect("a name"),
@@ -165,8 +170,7 @@ fn engine(place: usize) -> Engine {
         zone: String::new(),
         serving: Serving::Serving,
     };
-    let config = Config::new(ClusterId::of("idle"));
-    Engine::new(config, own, place as u64, Time::ZERO).expect("an engine")
+    Engine::new(Arc::clone(config), own, place as u64, Time::ZERO).expect("an engine")
 }
 
 fn address(place: usize) -> SocketAddr {

@@ -127,7 +127,7 @@ impl Engine {
         self.checks.clear();
     }
 
-    fn judge_again(&mut self, now: Time) {
+    pub(crate) fn judge_again(&mut self, now: Time) {
         let suspects = self.table.live().filter(|r| r.claim.status() == Status::Suspect);
         for (claim, accuser) in suspects.map(|r| (r.claim, r.accuser)).collect::<Vec<_>>() {
             self.follow_suspicion(now, claim, accuser);

@@ -112,7 +112,7 @@ fn check_size(config: &Config, own: &Attributes) -> Result<(), Error> {
 /// The same configuration, seed and inputs give the same outputs, on any machine.
 #[derive(Debug)]
 pub struct Engine {
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     pub(crate) table: Table,
     pub(crate) rng: Xoshiro256PlusPlus,
     pub(crate) timers: Timers,
@@ -159,11 +159,18 @@ pub(crate) struct Seed {
 }
 
 impl Engine {
-    /// An engine that knows itself alone. `seed` decides all its random choices.
+    /// An engine that knows itself alone. `seed` decides all its random choices. Engines of one
+    /// driver may share their configuration.
     ///
     /// # Errors
     /// [`Error`] names the setting or attribute that is out of range.
-    pub fn new(config: Config, own: Identity, seed: u64, now: Time) -> Result<Engine, Error> {
+    pub fn new(
+        config: impl Into<Arc<Config>>,
+        own: Identity,
+        seed: u64,
+        now: Time,
+    ) -> Result<Engine, Error> {
+        let config: Arc<Config> = config.into();
         config.check()?;
         let attributes = Attributes {
             version: AttributesVersion { life: own.life, counter: 0 },

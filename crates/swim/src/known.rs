@@ -1,5 +1,6 @@
 //! A start among members that are known already, instead of through a seed.
 
+use headcount_fanout::Peers;
 use headcount_state::{Grace, Outcome, Time, Update};
 
 use crate::engine::Engine;
@@ -21,11 +22,26 @@ impl Engine {
             let merged = self.table.merge(now, update, Grace::Closed);
             let Outcome::Changed(change) = merged.outcome else { continue };
             let Some(record) = self.table.get(change.id) else { continue };
-            let (claim, accuser) = (record.claim, record.accuser);
-            let address = record.attributes.address;
+            let (claim, address) = (record.claim, record.attributes.address);
             self.follow_live_set(now, claim);
-            self.follow_suspicion(now, claim, accuser);
             self.seen_at(address, change.id);
+        }
+        self.judge_again(now);
+        self.settle(now);
+    }
+
+    /// The same with all that `other` knows, itself included, at a fraction of the cost: for an
+    /// engine that has just begun, of the same configuration and driver. Seeds that `other` has
+    /// met count as met.
+    pub fn know_as(&mut self, now: Time, other: &Engine) {
+        let own = self.table.own_id();
+        self.table.know_as(now, &other.table);
+        self.peers = Peers::like(&other.peers, own, &mut self.rng);
+        self.judge_again(now);
+        let met = other.seeds.iter().filter_map(|seed| Some((seed.address, seed.member?)));
+        let itself = (other.table.own_attributes().address, other.table.own_id());
+        for (address, member) in met.chain([itself]) {
+            self.seen_at(address, member);
         }
         self.settle(now);
     }
@@ -63,16 +79,47 @@ mod tests {
         Update { attributes: Some(Arc::new(attributes)), ..Update::claim(claim) }
     }
 
-    fn engine() -> Engine {
-        let own = Identity {
-            name: Name::new("own").unwrap(),
-            address: ([10, 0, 0, 2], 7_946).into(),
+    fn config() -> Config {
+        Config::new(ClusterId::of("test"))
+    }
+
+    fn identity(number: u16) -> Identity {
+        Identity {
+            name: Name::new(&format!("own {number}")).unwrap(),
+            address: ([10, 0, 0, 2], number + 1).into(),
             life: Life { generation: 1, instance: Instance::from_u64(1).unwrap() },
             tags: Tags::new(),
             zone: String::new(),
             serving: Serving::Serving,
-        };
-        Engine::new(Config::new(ClusterId::of("test")), own, 1, Time::ZERO).unwrap()
+        }
+    }
+
+    fn engine() -> Engine {
+        Engine::new(config(), identity(0), 1, Time::ZERO).unwrap()
+    }
+
+    #[test]
+    fn who_knows_as_another_holds_the_same_as_if_it_had_been_told() {
+        let mut all: Vec<Update> = (0..50).map(member).collect();
+        let suspect = all[7].claim.with_status(Status::Suspect);
+        all[7] = Update { claim: suspect, ..all[7].clone() };
+        let mut other = engine();
+        other.know(Time::ZERO, &all);
+        let Identity { name, address, life, .. } = identity(1_000);
+        let mut told = Engine::new(config(), identity(1_000), 1, Time::ZERO).unwrap();
+        let mut like = Engine::new(config(), identity(1_000), 1, Time::ZERO).unwrap();
+        let own = other.table.get(other.table.own_id()).map(|record| record.update(Time::ZERO));
+        like.set_seeds(vec![other.table.own_attributes().address]);
+        told.know(Time::ZERO, all.iter().chain(&own));
+        like.know_as(Time::ZERO, &other);
+        assert_eq!(like.table.version_vector(), told.table.version_vector());
+        assert_eq!(like.table.summary(), told.table.summary());
+        assert!(like.peers.iter().eq(told.peers.iter()));
+        assert_eq!(like.suspicions.next_deadline(), told.suspicions.next_deadline());
+        assert!(like.suspicions.next_deadline().is_some());
+        assert_eq!(like.seeds[0].member, Some(other.table.own_id()));
+        let record = like.own_record().map(|record| (record.claim.life(), record.attributes));
+        assert!(record.is_some_and(|(l, a)| l == life && a.name == name && a.address == address));
     }
 
     /// Ten thousand engines that know ten thousand members are to fit 12 GiB: 128 bytes a pair, of

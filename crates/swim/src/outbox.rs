@@ -50,8 +50,6 @@ impl Outgoing {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     waiting: VecDeque<Outgoing>,
-    /// Where the next datagram is written.
-    buffer: Vec<u8>,
 }
 
 impl Outbox {
@@ -70,8 +68,7 @@ impl Engine {
         loop {
             let outgoing = self.outbox.waiting.pop_front()?;
             let Some(datagram) = self.pack(now, &outgoing) else { continue };
-            let (bytes, buffer) = datagram.finish_and_keep();
-            self.outbox.buffer = buffer;
+            let bytes = datagram.finish();
             self.stats.datagrams_sent += 1;
             self.stats.bytes_sent += bytes.len() as u64;
             return Some(Transmit { to: outgoing.to, bytes });
@@ -84,7 +81,8 @@ impl Engine {
         }
         let mut datagram = self.begin_datagram(now, outgoing, outgoing.body);
         // Copies are counted, so none is spent on one that is no member.
-        if outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {
+        let waiting = !self.dissemination.is_empty();
+        if waiting && outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {
             self.pack_fresh_claims(now, &mut datagram);
         }
         Some(datagram)
@@ -109,9 +107,7 @@ impl Engine {
     fn begin_datagram(&mut self, now: Time, outgoing: &Outgoing, body: Body) -> DatagramBuilder {
         let heartbeat = self.heartbeat(now);
         let budget = self.config.datagram_budget;
-        let buffer = std::mem::take(&mut self.outbox.buffer);
-        let cluster = self.config.cluster;
-        let mut datagram = DatagramBuilder::reusing(buffer, cluster, budget, &heartbeat, &body);
+        let mut datagram = DatagramBuilder::new(self.config.cluster, budget, &heartbeat, &body);
         let to_face = outgoing.peer.and_then(|peer| self.claim_to_face(now, peer));
         let faced = to_face.filter(|claim| datagram.push(claim)).map(|claim| claim.claim.id);
         for id in outgoing.front.iter().filter(|id| Some(**id) != faced) {
@@ -141,9 +137,6 @@ impl Engine {
     }
 
     fn pack_fresh_claims(&mut self, now: Time, datagram: &mut DatagramBuilder) {
-        if self.dissemination.is_empty() {
-            return;
-        }
         let limit = self.retransmit_limit();
         let (table, suspicions) = (&self.table, &self.suspicions);
         self.dissemination.fill(limit, |id| {

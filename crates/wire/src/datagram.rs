@@ -103,18 +103,7 @@ impl DatagramBuilder {
         heartbeat: &Heartbeat,
         body: &Body,
     ) -> DatagramBuilder {
-        DatagramBuilder::reusing(Vec::new(), cluster, budget, heartbeat, body)
-    }
-
-    /// The same, written into a buffer that [`DatagramBuilder::finish_and_keep`] gave back.
-    pub fn reusing(
-        buffer: Vec<u8>,
-        cluster: ClusterId,
-        budget: usize,
-        heartbeat: &Heartbeat,
-        body: &Body,
-    ) -> DatagramBuilder {
-        let mut writer = FrameWriter::datagram(cluster, buffer);
+        let mut writer = FrameWriter::datagram(cluster);
         writer.payload().datagram(heartbeat, body);
         DatagramBuilder { writer, budget: budget.clamp(MIN_BUDGET, MAX_BUDGET) }
     }
@@ -146,11 +135,6 @@ impl DatagramBuilder {
 
     /// The bytes to send.
     pub fn finish(self) -> Bytes {
-        self.finish_and_keep().0
-    }
-
-    /// The bytes to send, and the buffer for the next datagram.
-    pub fn finish_and_keep(self) -> (Bytes, Vec<u8>) {
         self.writer.finish()
     }
 }

@@ -25,6 +25,9 @@ const MAGIC: u8 = b'H';
 const FORMAT_PLAIN: u8 = 1;
 const CHECKSUM_AT: usize = 10;
 
+/// Header, heartbeat, body and a few claims fit so many bytes.
+const USUAL_BYTES: usize = 256;
+
 /// Checks the header of `frame` and answers its payload.
 pub(crate) fn open(cluster: ClusterId, frame: &[u8]) -> Result<&[u8], DecodeError> {
     let Some((mut header, payload)) = frame.split_at_checked(HEADER_BYTES) else {
@@ -57,18 +60,18 @@ pub(crate) struct FrameWriter {
 }
 
 impl FrameWriter {
-    /// A frame for a datagram, written into `buffer` from its beginning.
-    pub(crate) fn datagram(cluster: ClusterId, buffer: Vec<u8>) -> FrameWriter {
-        FrameWriter::new(cluster, 0, buffer)
+    /// A frame for a datagram.
+    pub(crate) fn datagram(cluster: ClusterId) -> FrameWriter {
+        FrameWriter::new(cluster, 0)
     }
 
     /// A frame for a stream, with room for its length before it.
     pub(crate) fn stream(cluster: ClusterId) -> FrameWriter {
-        FrameWriter::new(cluster, LENGTH_BYTES, Vec::new())
+        FrameWriter::new(cluster, LENGTH_BYTES)
     }
 
-    fn new(cluster: ClusterId, header_at: usize, mut bytes: Vec<u8>) -> FrameWriter {
-        bytes.clear();
+    fn new(cluster: ClusterId, header_at: usize) -> FrameWriter {
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
         bytes.resize(header_at, 0);
         bytes.extend_from_slice(&[MAGIC, FORMAT_PLAIN]);
         bytes.extend_from_slice(&cluster.as_u64().to_le_bytes());
@@ -97,14 +100,15 @@ impl FrameWriter {
         fits
     }
 
-    /// Writes checksum and length, and answers the bytes to send, and the buffer to use again.
-    pub(crate) fn finish(mut self) -> (Bytes, Vec<u8>) {
+    /// Writes checksum and length, and answers the bytes to send.
+    pub(crate) fn finish(mut self) -> Bytes {
         let length = u32::try_from(self.len()).unwrap_or(u32::MAX);
         let (before, frame) = self.bytes.split_at_mut(self.header_at);
         before.copy_from_slice(&length.to_be_bytes()[..before.len()]);
         let (header, payload) = frame.split_at_mut(HEADER_BYTES);
         header[CHECKSUM_AT..].copy_from_slice(&checksum(self.cluster, payload).to_le_bytes());
-        (Bytes::copy_from_slice(&self.bytes), self.bytes)
+        // Most frames are much smaller than the buffer, and may be under way for a while.
+        Bytes::copy_from_slice(&self.bytes)
     }
 }
 

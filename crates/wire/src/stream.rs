@@ -130,7 +130,7 @@ impl ChunkBuilder {
     /// The bytes to send, the frame's length before them; `last` says that the table ends here.
     pub fn finish(mut self, last: bool) -> Bytes {
         self.writer.payload().frame(&Frame::Chunk { updates: Vec::new(), last });
-        self.writer.finish().0
+        self.writer.finish()
     }
 }
 
@@ -149,7 +149,7 @@ pub fn encode_frame(cluster: ClusterId, frame: &StreamFrame) -> Bytes {
     let mut writer = FrameWriter::stream(cluster);
     writer.payload().frame_heartbeat(heartbeat);
     writer.payload().frame(frame);
-    writer.finish().0
+    writer.finish()
 }
 
 /// How many bytes follow a frame's length, to be given to [`decode_frame`].

@@ -19,8 +19,10 @@ impl Simulation {
         let mut checks = self.checkers.finish(&self.truth, self.now, &faulted, &mut metrics);
         if !self.scenario.faults.is_empty() {
             let fired = format!("{} struck", self.faults_fired);
-            let pass = self.misfires.is_empty();
-            let detail = if pass { fired } else { self.misfires.join("\n") };
+            let misfires: Vec<String> =
+                self.misfires.iter().cloned().chain(self.idle_faults()).collect();
+            let pass = misfires.is_empty();
+            let detail = if pass { fired } else { misfires.join("\n") };
             checks.push(Check::new("faults_struck", pass, detail));
         }
         for check in checks.iter_mut().filter(|check| !check.pass) {
@@ -34,6 +36,7 @@ impl Simulation {
         }
         metrics.insert("trace_entries".to_owned(), self.trace.entries() as f64);
         metrics.insert("faults_fired".to_owned(), self.faults_fired as f64);
+        self.show_effects(&mut metrics);
         let mut counters = self.gone.clone();
         for running in self.nodes.iter().filter_map(|node| node.running.as_ref()) {
             counters.add(running.engine.stats());
@@ -65,7 +68,7 @@ impl Simulation {
             if running.leaving {
                 continue;
             }
-            if node.standstill.is_some() || self.network.impairs(index) {
+            if node.is_impaired() || self.network.impairs(index) {
                 group.tolerated.insert(process.member);
             } else {
                 group.required.entry(process.member).or_default().insert(process.instance);

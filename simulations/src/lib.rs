@@ -30,6 +30,7 @@
 //! ```
 
 mod checkers;
+mod clock;
 mod duration;
 mod faults;
 mod judging;
@@ -41,6 +42,7 @@ mod report;
 mod scenario;
 mod sighting;
 mod simulation;
+mod slowness;
 mod standstill;
 mod streams;
 mod trace;
@@ -49,8 +51,9 @@ mod truth;
 pub use network::{Delivery, DropReason, Latency, Verdict};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
-    Class, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers, NetworkSettings,
-    Protocol, Scenario, ScenarioError, Start, Targets,
+    Churn, Class, Clock, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers,
+    Latencies, NetworkSettings, Protocol, Reorder, Scenario, ScenarioError, SetSeeds, Slow, Start,
+    StreamTrouble, Streams, Targets, Update,
 };
 pub use sighting::{Kind, Sighting};
 pub use simulation::Simulation;

@@ -106,6 +106,11 @@ impl Truth {
         self.last_change = at;
     }
 
+    /// Something else was done to the cluster.
+    pub(crate) fn changed(&mut self, at: Time) {
+        self.last_change = at;
+    }
+
     /// When the last thing was done to the cluster.
     pub(crate) fn last_change(&self) -> Time {
         self.last_change

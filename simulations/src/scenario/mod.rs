@@ -1,5 +1,6 @@
 //! A scenario: how many nodes, on what network, what goes wrong when, and what must hold.
 
+mod check;
 mod error;
 mod expect;
 mod fault;
@@ -18,7 +19,10 @@ use crate::network::Latency;
 
 pub use error::ScenarioError;
 pub use expect::{EventRule, Expect};
-pub use fault::{Direction, Fault, FrozenTimers, Protocol, Targets};
+pub use fault::{
+    Churn, Clock, Direction, Fault, FrozenTimers, Latencies, Protocol, Reorder, SetSeeds, Slow,
+    StreamTrouble, Streams, Targets, Update,
+};
 pub(crate) use labels::{members_of, nodes_of};
 use write::is_default;
 

@@ -29,34 +29,52 @@
 //! # Ok::<(), headcount_sim::ScenarioError>(())
 //! ```
 
+mod addresses;
+mod bench;
 mod checkers;
 mod clock;
 mod duration;
 mod faults;
+mod flags;
+mod inspection;
 mod judging;
+mod looks;
 mod network;
 mod node;
+mod numbers;
+mod pairs;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod queue;
 mod random;
+mod recorder;
 mod report;
 mod scenario;
+mod shrink;
 mod sighting;
 mod simulation;
 mod slowness;
 mod standstill;
+mod story;
 mod streams;
 mod trace;
 mod truth;
 
+pub use bench::{Benchmark, EventLog, benchmarks};
+#[cfg(feature = "planted-bugs")]
+pub use headcount_swim::Rules;
 pub use network::{Delivery, DropReason, Latency, Verdict};
+pub use recorder::{Entry, Happening, Message, Second, Selection, Told, Traffic};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
     Churn, Class, Clock, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers,
-    Latencies, NetworkSettings, Protocol, Reorder, Scenario, ScenarioError, SetSeeds, Slow, Start,
-    StreamTrouble, Streams, Targets, Update,
+    Latencies, MetricRule, NetworkSettings, Protocol, Reorder, Scenario, ScenarioError, SetSeeds,
+    Shown, Slow, Start, StatusRule, StreamTrouble, Streams, Targets, Update,
 };
+pub use shrink::{Attempt, Limits, Shrunk, shrink};
 pub use sighting::{Kind, Sighting};
 pub use simulation::Simulation;
+pub use story::{Change, ChangeKind, Step, Story, Timeline};
 
 /// Runs a scenario twice with one seed and adds to the report whether both did the same.
 ///

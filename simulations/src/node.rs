@@ -1,6 +1,6 @@
 //! One simulated node: a host with an address, and the process that runs on it, if one does.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use headcount_state::{Instance, Life, Name, Serving, Tags, Time};
@@ -10,9 +10,6 @@ use crate::clock::Clock;
 use crate::random::derive;
 use crate::slowness::Slowness;
 use crate::standstill::Standstill;
-
-/// The port of every node.
-const PORT: u16 = 7_946;
 
 /// What the clocks of all hosts say when a scenario begins, in Unix milliseconds: 1 January 2030.
 const EPOCH_MS: u64 = 1_893_456_000_000;
@@ -138,23 +135,5 @@ impl Node {
             }
         }
         seeds
-    }
-}
-
-/// The address number `number` of the simulated network: 10.0.0.1, 10.0.0.2, ...
-pub(crate) fn address(number: usize) -> SocketAddr {
-    let host = (number as u32).wrapping_add(1) & 0x00ff_ffff;
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 | host)), PORT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_count_up_through_the_private_network() {
-        assert_eq!(address(0).to_string(), "10.0.0.1:7946");
-        assert_eq!(address(254).to_string(), "10.0.0.255:7946");
-        assert_eq!(address(65_535).to_string(), "10.1.0.0:7946");
     }
 }

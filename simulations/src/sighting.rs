@@ -142,11 +142,19 @@ impl Journal {
         Journal { latest: VecDeque::new(), limit }
     }
 
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+        self.latest.drain(..self.latest.len().saturating_sub(limit));
+        self.latest.shrink_to(limit);
+    }
+
     pub(crate) fn add(&mut self, sighting: Sighting) {
-        if self.latest.len() == self.limit {
+        if self.latest.len() >= self.limit {
             self.latest.pop_front();
         }
-        self.latest.push_back(sighting);
+        if self.limit > 0 {
+            self.latest.push_back(sighting);
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Sighting> {
@@ -184,6 +192,11 @@ mod tests {
         (1..=3).for_each(|secs| journal.add(sighting(secs, 0, Kind::Joined, 1)));
         let kept: Vec<u64> = journal.iter().map(|s| s.at.as_millis() / 1_000).collect();
         assert_eq!(kept, [2, 3]);
+        journal.set_limit(1);
+        assert_eq!(journal.iter().count(), 1);
+        journal.set_limit(0);
+        journal.add(sighting(4, 0, Kind::Joined, 1));
+        assert_eq!(journal.iter().count(), 0);
     }
 
     #[test]

@@ -5,18 +5,21 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headcount_state::{Name, Time};
+use headcount_state::{Name, Time, Update};
 use headcount_swim::{Config, Engine, Event, Transmit};
 
+use crate::addresses::{Addresses, address};
 use crate::checkers::Checkers;
 use crate::checkers::bounded::Sent;
 use crate::checkers::corruption::Holding;
 use crate::faults::{Ongoing, asks_memory, kept_by_host};
 use crate::judging::Counters;
+use crate::looks::Looks;
 use crate::network::{Delivery, DropReason, Network, Sides, Verdict, flip};
-use crate::node::{Node, Running, address};
+use crate::node::{Node, Running};
 use crate::queue::Queue;
 use crate::random::Random;
+use crate::recorder::Recorder;
 use crate::report::Report;
 use crate::scenario::{Fault, Scenario, ScenarioError};
 use crate::sighting::{Journal, Sighting};
@@ -25,7 +28,7 @@ use crate::streams::{StreamAction, Streams};
 use crate::trace::Trace;
 use crate::truth::{Ending, Truth};
 
-/// How many events [`Simulation::events`] keeps.
+/// How many events [`Simulation::events`] keeps if it is not told otherwise.
 const JOURNAL_LIMIT: usize = 2_000_000;
 
 /// Views are compared this many times a period.
@@ -36,12 +39,14 @@ const SAMPLES_PER_PERIOD: u32 = 20;
 pub(crate) enum Action {
     /// A node starts for the first time.
     Start(usize),
+    /// All nodes start, and know each other.
+    StartKnown,
     /// A timer of a node's engine is due.
     Wake(usize),
     /// A datagram arrives.
     Datagram(Arriving),
     /// Something happens on a stream, at this node.
-    Stream(usize, StreamAction),
+    Stream(usize, Box<StreamAction>),
     /// Fault number so and so of the scenario strikes.
     Fault(usize),
     /// It ends.
@@ -58,14 +63,18 @@ pub(crate) enum Action {
     LeaveDeadline { node: usize, process: usize },
     /// The views are compared.
     Sample,
+    /// The engines are looked into.
+    Inspect,
+    /// The members are looked at of which status rule number so and so of the scenario speaks.
+    LookAtStatuses(usize),
 }
 
 /// A datagram on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct Arriving {
-    from: SocketAddr,
-    sender: usize,
-    to: SocketAddr,
+    /// The numbers of the addresses that it goes from and to.
+    from: u32,
+    to: u32,
     bytes: Bytes,
     /// A bit of it was flipped.
     corrupt: bool,
@@ -85,9 +94,7 @@ pub struct Simulation {
     pub(crate) now: Time,
     pub(crate) queue: Queue<Action>,
     pub(crate) nodes: Vec<Node>,
-    /// Which node last had an address.
-    pub(crate) owners: BTreeMap<SocketAddr, usize>,
-    pub(crate) addresses_used: usize,
+    pub(crate) addresses: Addresses,
     pub(crate) seeds: Vec<SocketAddr>,
     pub(crate) network: Network,
     pub(crate) streams: Streams,
@@ -110,12 +117,19 @@ pub struct Simulation {
     pub(crate) trace: Trace,
     pub(crate) truth: Truth,
     pub(crate) checkers: Checkers,
+    pub(crate) looks: Looks,
     journal: Journal,
+    pub(crate) recorder: Recorder,
     pub(crate) delivered: u64,
     pub(crate) duplicated: u64,
     pub(crate) drops: BTreeMap<DropReason, u64>,
     /// Counters of processes that are gone.
     pub(crate) gone: Counters,
+    /// How often the engines were looked into.
+    pub(crate) inspections: usize,
+    /// The rules by which engines merge.
+    #[cfg(feature = "planted-bugs")]
+    pub(crate) rules: headcount_swim::Rules,
 }
 
 impl Simulation {
@@ -136,9 +150,8 @@ impl Simulation {
             now: Time::ZERO,
             queue: Queue::new(),
             nodes: Vec::with_capacity(scenario.nodes),
-            owners: BTreeMap::new(),
-            addresses_used: 0,
-            seeds: (0..scenario.start.seeds).map(address).collect(),
+            addresses: Addresses::default(),
+            seeds: (0..scenario.start.seeds as u32).map(address).collect(),
             network,
             fault_luck: Random::new(seed, "faults"),
             faulted: BTreeSet::new(),
@@ -151,11 +164,16 @@ impl Simulation {
             cycles: BTreeMap::new(),
             trace: Trace::new(seed),
             truth: Truth::default(),
+            looks: Looks::default(),
             journal: Journal::new(JOURNAL_LIMIT),
+            recorder: Recorder::default(),
             delivered: 0,
             duplicated: 0,
             drops: BTreeMap::new(),
             gone: Counters::default(),
+            inspections: 0,
+            #[cfg(feature = "planted-bugs")]
+            rules: headcount_swim::Rules::default(),
         };
         let before_start = |fault: &Fault| matches!(fault, Fault::Seeds(_)) && fault.at().is_zero();
         let first = |(_, fault): &(usize, &Fault)| before_start(fault);
@@ -166,8 +184,13 @@ impl Simulation {
         for number in 0..scenario.nodes {
             let label = format!("n{number}");
             let node = simulation.add_node(label.clone(), &label);
-            simulation.queue.push(start, Action::Start(node));
-            start += scenario.start.interval;
+            if !scenario.start.known {
+                simulation.queue.push(start, Action::Start(node));
+                start += scenario.start.interval;
+            }
+        }
+        if scenario.start.known {
+            simulation.queue.push(start, Action::StartKnown);
         }
         for (number, fault) in scenario.faults.iter().enumerate() {
             if !before_start(fault) {
@@ -177,7 +200,11 @@ impl Simulation {
                 simulation.queue.push(Time::ZERO + until, Action::FaultEnd(number));
             }
         }
+        for (number, rule) in scenario.expect.statuses.iter().enumerate() {
+            simulation.queue.push(Time::ZERO + rule.at, Action::LookAtStatuses(number));
+        }
         simulation.queue.push(Time::ZERO + scenario.started(), Action::Sample);
+        simulation.queue.push(Time::ZERO, Action::Inspect);
         Ok(simulation)
     }
 
@@ -216,12 +243,24 @@ impl Simulation {
         self.nodes.is_empty()
     }
 
+    /// What scenarios call a node.
+    pub fn label(&self, node: usize) -> Option<&str> {
+        self.nodes.get(node).map(|node| node.label.as_str())
+    }
+
     /// The engine of a node, while its process runs.
     pub fn engine(&self, node: usize) -> Option<&Engine> {
         self.nodes.get(node)?.running.as_ref().map(|running| &running.engine)
     }
 
-    /// What the nodes were told, oldest first: the last two million events.
+    /// Keeps so many events for [`Simulation::events`] from now on, in 56 bytes each, instead of
+    /// two million.
+    pub fn keep_events(&mut self, limit: usize) {
+        self.journal.set_limit(limit);
+    }
+
+    /// What the nodes were told, oldest first: the latest of them, see
+    /// [`Simulation::keep_events`].
     pub fn events(&self) -> impl Iterator<Item = &Sighting> {
         self.journal.iter()
     }
@@ -256,7 +295,7 @@ impl Simulation {
     fn perform(&mut self, action: Action) {
         let concerned = match &action {
             Action::Wake(node) | Action::Stream(node, _) => Some(*node),
-            Action::Datagram(arriving) => self.owners.get(&arriving.to).copied(),
+            Action::Datagram(arriving) => self.addresses.owner(arriving.to),
             _ => None,
         };
         let ready = match concerned {
@@ -271,9 +310,10 @@ impl Simulation {
     pub(crate) fn take_in(&mut self, action: Action) {
         match action {
             Action::Start(node) => self.start(node),
+            Action::StartKnown => self.start_known(),
             Action::Wake(node) => self.wake(node),
             Action::Datagram(arriving) => self.deliver(&arriving),
-            Action::Stream(node, action) => self.stream(node, action),
+            Action::Stream(node, action) => self.stream(node, *action),
             Action::Fault(number) => self.strike(number),
             Action::FaultEnd(number) => self.end_fault(number),
             Action::Cycle(number) => self.go_on(number),
@@ -286,10 +326,15 @@ impl Simulation {
                 }
             }
             Action::Sample => {
-                let problem = self.disagreement(false);
-                self.checkers.convergence.sample(self.now, problem);
+                let one = self.look();
+                self.checkers.convergence.looked(self.now, one);
                 self.queue.push(self.now + self.config.period / SAMPLES_PER_PERIOD, Action::Sample);
             }
+            Action::Inspect => {
+                self.inspect();
+                self.queue.push(self.now + self.config.period, Action::Inspect);
+            }
+            Action::LookAtStatuses(number) => self.look_at_statuses(number),
         }
     }
 
@@ -309,25 +354,27 @@ impl Simulation {
     }
 
     fn deliver(&mut self, arriving: &Arriving) {
-        let Arriving { from, sender, to, bytes, corrupt } = arriving;
-        let Some(node) = self.owners.get(to).copied() else { return };
-        let listening = self.nodes[node].address == *to;
+        let Arriving { from, to, bytes, corrupt } = arriving;
+        let owners = (self.addresses.owner(*from), self.addresses.owner(*to));
+        let (Some(sender), Some(node)) = owners else { return };
+        let listening = self.nodes[node].address == address(*to);
         let Some(running) = self.nodes[node].running.as_mut().filter(|_| listening) else {
             *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
             return;
         };
         self.delivered += 1;
-        self.trace.add(b'd', self.now, *sender as u64, node as u64, bytes);
+        self.trace.add(b'd', self.now, sender as u64, node as u64, bytes);
+        self.recorder.datagram_received(self.now, node, sender, bytes, *corrupt);
         let now = running.clock.local(self.now);
         if *corrupt {
             // What is due anyhow comes first, so that all that changes is the datagram's doing.
             running.engine.tick(now);
             let before = Holding::of(&running.engine);
-            running.engine.receive(now, *from, bytes);
+            running.engine.receive(now, address(*from), bytes);
             let after = Holding::of(&running.engine);
             self.checkers.corruption.received(self.now, node, before, after);
         } else {
-            running.engine.receive(now, *from, bytes);
+            running.engine.receive(now, address(*from), bytes);
         }
         self.settle(node);
     }
@@ -353,6 +400,7 @@ impl Simulation {
             } else if let Some(event) = running.engine.poll_event() {
                 departed |= matches!(event, Event::Departed { .. });
                 let sighting = Sighting::of(&event, now, node, running.process);
+                self.recorder.event(now, node, &event);
                 self.note(sighting);
             } else {
                 break;
@@ -363,6 +411,7 @@ impl Simulation {
             return;
         }
         let Some(running) = self.nodes[node].running.as_mut() else { return };
+        self.looks.holds(node, running.engine.table().summary().view_id);
         let wanted = running.engine.poll_timeout().map(|at| running.clock.global(at).max(now));
         if let Some(at) = wanted.filter(|at| running.wake.is_none_or(|wake| *at < wake)) {
             running.wake = Some(at);
@@ -379,15 +428,18 @@ impl Simulation {
 
     fn send(&mut self, node: usize, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
-        self.checkers.bounded.sent(self.now, node, Sent::Datagram, bytes.len());
-        let owner = self.owners.get(&to).copied();
-        let reachable = match owner {
-            Some(_) => Verdict::Pass,
-            None => Verdict::Drop(DropReason::NobodyThere),
-        };
-        let from = self.nodes[node].address;
+        self.checkers.sent(self.now, node, Sent::Datagram, bytes.len());
+        let numbers = (self.addresses.number(self.nodes[node].address), self.addresses.number(to));
+        let owner = self.owner_of(to);
         let verdict = self.network.judge(node, owner.unwrap_or(usize::MAX), bytes.len());
-        let delivery = match reachable.and(verdict) {
+        let nobody = Verdict::Drop(DropReason::NobodyThere);
+        let verdict = if owner.is_none() { nobody } else { verdict };
+        self.recorder.datagram_sent(self.now, node, owner, &bytes, verdict);
+        let (Some(from), Some(to)) = numbers else {
+            *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
+            return;
+        };
+        let delivery = match verdict {
             Verdict::Pass => Delivery::default(),
             Verdict::Deliver(delivery) => delivery,
             Verdict::Drop(reason) => {
@@ -395,9 +447,11 @@ impl Simulation {
                 return;
             }
         };
-        let corrupt = delivery.flipped.is_some();
-        let bytes = delivery.flipped.map_or(bytes.clone(), |bit| flip(&bytes, bit).into());
-        let arriving = Arriving { from, sender: node, to, bytes, corrupt };
+        let (bytes, corrupt) = match delivery.flipped {
+            Some(bit) => (flip(&bytes, bit).into(), true),
+            None => (bytes, false),
+        };
+        let arriving = Arriving { from, to, bytes, corrupt };
         let first = self.now + delivery.after;
         if let Some(later) = delivery.again_after {
             self.duplicated += 1;
@@ -412,40 +466,74 @@ impl Simulation {
         let address = self.fresh_address(index);
         // Names are made by this crate: a letter and a number.
         if let Ok(name) = Name::new(name) {
+            self.recorder.node_added(&label, name.as_str());
             self.nodes.push(Node::new(label, name, address));
         }
         index
     }
 
     pub(crate) fn fresh_address(&mut self, node: usize) -> SocketAddr {
-        let fresh = address(self.addresses_used);
-        self.addresses_used += 1;
-        self.owners.insert(fresh, node);
-        fresh
+        self.addresses.fresh(node)
+    }
+
+    /// The node that has or had this address.
+    pub(crate) fn owner_of(&self, address: SocketAddr) -> Option<usize> {
+        self.addresses.owner(self.addresses.number(address)?)
     }
 
     /// Starts a process on a node that has none, and joins through the seeds.
     pub(crate) fn start(&mut self, index: usize) {
+        if !self.boot(index) {
+            return;
+        }
+        let node = &mut self.nodes[index];
+        let seeds = node.seeds(&self.seeds);
+        if let Some(running) = node.running.as_mut() {
+            seeds.into_iter().for_each(|seed| running.engine.join(self.now, seed));
+        }
+        self.settle(index);
+    }
+
+    /// Starts a process on every node, each knowing all of them.
+    fn start_known(&mut self) {
+        let now = self.now;
+        for index in 0..self.nodes.len() {
+            self.boot(index);
+        }
+        let running = self.nodes.iter().filter_map(|node| node.running.as_ref());
+        let own = running.map(|running| running.engine.table().records());
+        let all: Vec<Update> = own.flatten().map(|record| record.update(now)).collect();
+        for index in 0..self.nodes.len() {
+            if let Some(running) = self.nodes[index].running.as_mut() {
+                running.engine.know(now, &all);
+                self.settle(index);
+            }
+        }
+    }
+
+    /// Starts a process on a node that has none; whether it did. Nothing is sent yet.
+    fn boot(&mut self, index: usize) -> bool {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(index).filter(|node| node.running.is_none()) else {
-            return;
+            return false;
         };
         node.silent = false;
         let (mut engine, instance) = match node.boot(&self.config, index, self.seed, now) {
             Ok(booted) => booted,
             Err(error) => {
                 self.misfires.push(format!("node {index} cannot start: {error}"));
-                return;
+                return false;
             }
         };
-        let others = node.seeds(&self.seeds);
-        engine.set_seeds(others.clone());
-        others.into_iter().for_each(|seed| engine.join(now, seed));
+        #[cfg(feature = "planted-bugs")]
+        engine.set_rules(self.rules);
+        engine.set_seeds(node.seeds(&self.seeds));
         let process = self.truth.started(now, index, node.name.id(), instance);
         let clock = node.clock(now);
         node.running = Some(Running { engine, process, clock, wake: None, leaving: false });
         self.trace.add(b's', now, index as u64, process as u64, &[]);
-        self.settle(index);
+        self.recorder.started(now, index, node.name.id());
+        true
     }
 
     /// The process of a node dies. `silent`: its host too.
@@ -455,10 +543,15 @@ impl Simulation {
         self.truth.ended(self.now, process, Ending::Crashed);
         let crashed = self.truth.process(process).copied();
         if let Some(crashed) = crashed.filter(|p| p.ended == Some((self.now, Ending::Crashed))) {
+            // Equal views hold the same processes, so that each is searched once.
+            let mut by_view = BTreeMap::new();
             let holders = self.nodes.iter().enumerate().filter_map(|(other, node)| {
                 let running = node.running.as_ref().filter(|_| other != index)?;
-                let record = running.engine.table().get(crashed.member)?;
-                let held = record.is_live() && record.claim.life().instance == crashed.instance;
+                let table = running.engine.table();
+                let held = by_view.entry(table.summary().view_id).or_insert_with(|| {
+                    let record = table.get(crashed.member).filter(|record| record.is_live());
+                    record.is_some_and(|r| r.claim.life().instance == crashed.instance)
+                });
                 held.then_some(running.process)
             });
             self.checkers.detection.crashed(self.now, &crashed, holders);
@@ -490,6 +583,9 @@ impl Simulation {
             }
             self.gone.add(running.engine.stats());
             self.trace.add(b'x', self.now, index as u64, running.process as u64, &[]);
+            let ending = self.truth.process(running.process).and_then(|process| process.ended);
+            let how = ending.map_or(Ending::Left, |(_, how)| how);
+            self.recorder.stopped(self.now, index, self.nodes[index].name.id(), how);
         }
         let node = &mut self.nodes[index];
         node.standstill = None;

@@ -61,6 +61,7 @@ impl Simulation {
         running.engine.set_sends_block(timers == FrozenTimers::Blocked);
         let standstill = Standstill { timers, drain, frozen: true, waiting, next_read: None };
         node.standstill = Some(Box::new(standstill));
+        self.looks.outdated();
         true
     }
 
@@ -104,6 +105,7 @@ impl Simulation {
         }
         let Some(action) = standstill.waiting.pop_front() else {
             node.standstill = None;
+            self.looks.outdated();
             if let Some(running) = node.running.as_mut() {
                 running.wake = None;
             }

@@ -21,6 +21,7 @@ use headcount_swim::{StreamEnd, StreamId, StreamOpen, StreamStep};
 
 use crate::checkers::bounded::Sent;
 use crate::network::{Part, Verdict};
+use crate::recorder;
 use crate::simulation::{Action, Simulation};
 
 /// The first wait before a segment is sent again; it doubles.
@@ -30,7 +31,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(3);
 
 /// The length before a frame.
-const PREFIX_BYTES: usize = 4;
+pub(crate) const PREFIX_BYTES: usize = 4;
 
 /// Opener or acceptor.
 type Side = usize;
@@ -147,7 +148,9 @@ impl Simulation {
     pub(crate) fn open_stream(&mut self, node: usize, open: StreamOpen) {
         let stream = self.streams.opened;
         self.streams.opened += 1;
-        let owner = self.owners.get(&open.to).copied().unwrap_or(NOWHERE);
+        let owner = self.owner_of(open.to);
+        self.recorder.stream_wanted(self.now, node, owner, stream);
+        let owner = owner.unwrap_or(NOWHERE);
         let ends = [End::new(node, Some(open.id)), End::new(owner, None)];
         self.streams.open.insert(stream, Stream { to: open.to, ends });
         self.arm_deadline(node, stream, OPENER);
@@ -258,19 +261,23 @@ impl Simulation {
     fn drive(&mut self, stream: u64, side: Side) {
         let now = self.now;
         loop {
+            let Some(peer) = self.streams.end(stream, 1 - side).map(|end| end.node) else { return };
             let Some(end) = self.streams.end(stream, side) else { return };
             let (Some(id), node) = (end.id, end.node) else { return };
             let Some(running) = self.nodes[node].running.as_mut() else { return };
             end.receiving = false;
+            let seen_from = recorder::End { stream, node, peer };
             let local = running.clock.local(now);
             match running.engine.stream_next(local, id) {
                 StreamStep::Send(bytes) => {
-                    self.checkers.bounded.sent(now, node, Sent::Frame, bytes.len());
+                    self.checkers.sent(now, node, Sent::Frame, bytes.len());
+                    self.recorder.frame_sent(now, seen_from, &bytes);
                     self.push_segment(stream, side, Segment::Frame(bytes));
                 }
                 StreamStep::Receive => {
                     if let Some(frame) = end.inbox.pop_front() {
                         self.trace.add(b'f', now, stream, node as u64, &frame);
+                        self.recorder.frame_received(now, seen_from, &frame);
                         let body = frame.get(PREFIX_BYTES..).unwrap_or_default();
                         running.engine.stream_frame(local, id, body);
                     } else if end.finished {
@@ -294,6 +301,7 @@ impl Simulation {
     fn break_end(&mut self, stream: u64, side: Side, how: StreamEnd) {
         let Some(end) = self.streams.end(stream, side) else { return };
         let (Some(id), node) = (end.id.take(), end.node) else { return };
+        self.recorder.stream_broke(self.now, node, stream, &how);
         if let Some(running) = self.nodes[node].running.as_mut() {
             running.engine.stream_closed(running.clock.local(self.now), id, how);
         }
@@ -306,14 +314,14 @@ impl Simulation {
                 end.outbox.clear();
                 let arrival = StreamAction::Arrive { stream, side, segment: Segment::Reset };
                 let node = end.node;
-                self.queue.push(self.now, Action::Stream(node, arrival));
+                self.queue.push(self.now, Action::Stream(node, Box::new(arrival)));
             }
         }
     }
 
     fn arm_deadline(&mut self, node: usize, stream: u64, side: Side) {
         let deadline = StreamAction::Deadline { stream, side };
-        self.queue.push(self.now + self.streams.deadline, Action::Stream(node, deadline));
+        self.queue.push(self.now + self.streams.deadline, Action::Stream(node, Box::new(deadline)));
     }
 
     fn push_segment(&mut self, stream: u64, side: Side, segment: Segment) {
@@ -347,7 +355,7 @@ impl Simulation {
                     let at = self.now + end.retry_after;
                     end.retry_after = (end.retry_after * 2).min(LONGEST_RETRY);
                     let retry = StreamAction::Retry { stream, side };
-                    self.queue.push(at, Action::Stream(from, retry));
+                    self.queue.push(at, Action::Stream(from, Box::new(retry)));
                     return;
                 }
                 Verdict::Deliver(delivery) => delivery.after,
@@ -356,7 +364,7 @@ impl Simulation {
             end.retry_after = FIRST_RETRY;
             end.last_arrival = end.last_arrival.max(self.now + delay);
             let arrival = StreamAction::Arrive { stream, side: 1 - side, segment };
-            self.queue.push(end.last_arrival, Action::Stream(to, arrival));
+            self.queue.push(end.last_arrival, Action::Stream(to, Box::new(arrival)));
         }
     }
 }

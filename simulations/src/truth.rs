@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use headcount_state::{Instance, MemberId, Time};
 
 use crate::network::Sides;
+use crate::numbers::Numbers;
 
 /// One process: one start of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +46,11 @@ struct Separation {
 #[derive(Debug, Default)]
 pub(crate) struct Truth {
     processes: Vec<Process>,
-    by_instance: BTreeMap<Instance, usize>,
+    by_instance: Numbers,
     troubles: BTreeMap<u64, Vec<Trouble>>,
     separations: Vec<Separation>,
     last_change: Time,
+    changes: u64,
 }
 
 impl Truth {
@@ -62,8 +64,8 @@ impl Truth {
     ) -> usize {
         let number = self.processes.len();
         self.processes.push(Process { node, member, instance, started: at, ended: None });
-        self.by_instance.insert(instance, number);
-        self.last_change = at;
+        self.by_instance.set(instance.as_u64(), number);
+        self.changed(at);
         number
     }
 
@@ -74,24 +76,29 @@ impl Truth {
         {
             process.ended = Some((at, ending));
         }
-        self.last_change = at;
+        self.changed(at);
     }
 
     /// Something is wrong with these nodes from now on.
     pub(crate) fn trouble_begins(&mut self, at: Time, key: u64, nodes: &[usize]) {
         let begin = |node: &usize| Trouble { node: *node, from: at, to: Time::MAX };
         self.troubles.entry(key).or_default().extend(nodes.iter().map(begin));
-        self.last_change = at;
+        self.changed(at);
     }
 
     /// It is over; with which nodes.
     pub(crate) fn trouble_ends(&mut self, at: Time, key: u64) -> Vec<usize> {
-        self.last_change = at;
+        self.changed(at);
         let troubles = self.troubles.entry(key).or_default();
         for trouble in troubles.iter_mut() {
             trouble.to = at;
         }
         troubles.iter().map(|trouble| trouble.node).collect()
+    }
+
+    /// The nodes that something is or was wrong with for this reason.
+    pub(crate) fn troubled_by(&self, key: u64) -> Vec<usize> {
+        self.troubles.get(&key).into_iter().flatten().map(|trouble| trouble.node).collect()
     }
 
     /// The network fell into sides, or became one again.
@@ -103,12 +110,19 @@ impl Truth {
         }
         let begun = sides.map(|sides| Separation { sides, from: at, to: Time::MAX });
         self.separations.extend(begun);
-        self.last_change = at;
+        self.changed(at);
     }
 
-    /// Something else was done to the cluster.
+    /// Something was done to the cluster.
     pub(crate) fn changed(&mut self, at: Time) {
         self.last_change = at;
+        self.changes += 1;
+    }
+
+    /// How many things were done to the cluster: as long as it stays the same, so does everything
+    /// else here.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// When the last thing was done to the cluster.
@@ -126,7 +140,7 @@ impl Truth {
 
     /// The process of this instance.
     pub(crate) fn instance(&self, instance: Instance) -> Option<&Process> {
-        self.by_instance.get(&instance).and_then(|number| self.processes.get(*number))
+        self.processes.get(self.by_instance.get(instance.as_u64())?)
     }
 
     /// Whether something was wrong with `node` itself at any time in `from..=to`.

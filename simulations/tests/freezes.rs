@@ -67,8 +67,8 @@ fn a_blocked_process_accuses_the_one_member_that_it_was_about_to_ping() {
 fn a_process_whose_timers_run_accuses_one_member_a_period_and_declares_them_dead() {
     // Lifeguard would probe ever more slowly.
     let scenario = frozen(40 * SEC, FrozenTimers::Running);
-    let engine = EngineSettings { detector: Some(Detector::Swim), ..scenario.engine };
-    let mut simulation = simulate(&Scenario { engine, ..scenario });
+    let engine = EngineSettings { detector: Some(Detector::Swim), ..EngineSettings::default() };
+    let mut simulation = simulate(&scenario.engine(engine));
     simulation.run_for(39 * SEC);
     assert_eq!(told(&simulation, 1, Kind::Suspected, 10 * SEC, 39 * SEC), 7, "all others");
     assert!(told(&simulation, 1, Kind::Failed, 10 * SEC, 39 * SEC) > 0, "its deadlines pass");

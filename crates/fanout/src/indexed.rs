@@ -1,34 +1,41 @@
 //! A set that also has places: a slice to draw from, and an index to find a member in it.
 //!
-//! Removal fills the hole with the last member, so that the places stay `0..len`. A draw by place
-//! is O(1); whatever moves a member is O(log n).
+//! Removal fills the hole with the last member, so that the places stay `0..len`. Everything is
+//! about constant time.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
-use headcount_state::MemberId;
+use headcount_state::{IdIndex, MemberId};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct IndexedSet {
     slots: Vec<MemberId>,
-    places: BTreeMap<MemberId, u32>,
+    places: IdIndex,
 }
 
+/// Where one of two that change places is meanwhile, or it could not be told from the other.
+const ASIDE: usize = IdIndex::PLACES_MAX - 1;
+
 impl IndexedSet {
-    /// Puts `id` in the last place; false when it is here already, or 2^32 others are.
+    /// Puts `id` in the last place; false when it is here already, or too many others are.
     pub(crate) fn push(&mut self, id: MemberId) -> bool {
-        let Ok(place) = u32::try_from(self.slots.len()) else { return false };
-        let Entry::Vacant(entry) = self.places.entry(id) else { return false };
-        entry.insert(place);
+        let place = self.slots.len();
+        if place >= ASIDE || self.contains(id) {
+            return false;
+        }
+        if place == self.slots.capacity() {
+            // An eighth more will do: with twice as many, half would lie idle.
+            self.slots.reserve_exact((place / 8).max(4));
+        }
         self.slots.push(id);
+        self.places.insert(id, place, |place| self.slots[place]);
         true
     }
 
     /// Takes out the member in `place`, which is below `len`, and moves the last one there.
     pub(crate) fn swap_remove(&mut self, place: usize) {
         self.swap(place, self.slots.len() - 1);
-        if let Some(id) = self.slots.pop() {
-            self.places.remove(&id);
+        if let Some(id) = self.slots.last().copied() {
+            self.places.remove(id, |place| self.slots[place]);
+            self.slots.pop();
         }
     }
 
@@ -37,18 +44,18 @@ impl IndexedSet {
         if a == b {
             return;
         }
+        self.places.moved(self.slots[a], a, ASIDE);
+        self.places.moved(self.slots[b], b, a);
+        self.places.moved(self.slots[a], ASIDE, b);
         self.slots.swap(a, b);
-        for place in [a, b] {
-            self.places.insert(self.slots[place], place as u32);
-        }
     }
 
     pub(crate) fn place(&self, id: MemberId) -> Option<usize> {
-        self.places.get(&id).map(|&place| place as usize)
+        self.places.find(id, |place| self.slots[place])
     }
 
     pub(crate) fn contains(&self, id: MemberId) -> bool {
-        self.places.contains_key(&id)
+        self.place(id).is_some()
     }
 
     pub(crate) fn get(&self, place: usize) -> Option<MemberId> {
@@ -59,8 +66,20 @@ impl IndexedSet {
         self.slots.len()
     }
 
-    /// Ascending by id, whatever the places.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = MemberId> + '_ {
-        self.places.keys().copied()
+    /// Ascending by id, whatever the places. O(n log n).
+    pub(crate) fn iter(&self) -> impl Iterator<Item = MemberId> {
+        let mut all = self.slots.clone();
+        all.sort_unstable();
+        all.into_iter()
+    }
+
+    /// Makes room for so many more at once.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.slots.reserve_exact(more);
+        self.places.make_room(more, |place| self.slots[place]);
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<MemberId>() + self.places.heap_bytes()
     }
 }

@@ -1,12 +1,12 @@
 //! Whom a Headcount node talks to next.
 //!
-//! Two questions, two types, both deterministic given the generator passed in:
-//! - [`Peers`] answers *any of them*: gossip targets, relays and the exchange partner are drawn
-//!   uniformly from the non-failed members.
-//! - [`ProbeOrder`] answers *each of them in turn*: shuffled round-robin, which bounds how long a
-//!   member can go unprobed (SWIM, section 4.3).
+//! [`Peers`] holds the members that one may talk to, once, and answers two questions about them,
+//! deterministic given the generator passed in:
+//! - *any of them*: gossip targets, relays and the exchange partner are drawn uniformly;
+//! - *each of them in turn*: probes go by shuffled round-robin, which bounds how long a member can
+//!   go unprobed (SWIM, section 4.3).
 //!
-//! A choice costs the same with a hundred thousand members as with ten, but for a logarithm.
+//! A choice costs the same with a hundred thousand members as with ten.
 
 mod indexed;
 mod peers;
@@ -17,4 +17,3 @@ mod urn;
 mod fixture;
 
 pub use peers::Peers;
-pub use probe_order::ProbeOrder;

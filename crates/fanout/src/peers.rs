@@ -1,66 +1,82 @@
-//! Uniform random choice among the members one may talk to.
+//! The members one may talk to: any of them at random, or each of them in turn.
 //!
 //! Gossip spreads to everyone in O(log n) rounds because each target is drawn uniformly and
 //! independently of the last round's (Demers et al., PODC 1987); relays are drawn the same way, so
-//! that no fixed path decides about a subject (SWIM, Das et al., DSN 2002, section 3.1).
+//! that no fixed path decides about a subject (SWIM, Das et al., DSN 2002, section 3.1). Probes take
+//! turns ([`ProbeOrder`]). Both choose from one list: a uniform draw of places is a uniform draw of
+//! members whatever the order of the list is.
 
 use std::collections::BTreeSet;
 
 use headcount_state::MemberId;
 use rand::Rng;
 
-use crate::indexed::IndexedSet;
+use crate::probe_order::ProbeOrder;
 use crate::urn::Urn;
 
 /// The members a node may talk to: those it holds as not failed, never itself.
 ///
-/// Who counts as non-failed is the owner's decision, made by inserting and removing. Inserting and
-/// removing are O(log n). A choice of k with e exclusions is O(k + e) but for logarithms and makes
-/// one random draw per member chosen, however many members there are.
+/// Who counts as non-failed is the owner's decision, made by inserting and removing. Inserting,
+/// removing and the next probe take about constant time. A choice of k with e exclusions is
+/// O(k + e) but for logarithms. One random draw is made per member chosen or inserted, however
+/// many members there are.
 #[derive(Clone, Debug)]
 pub struct Peers {
     own: MemberId,
-    members: IndexedSet,
+    order: ProbeOrder,
 }
 
 impl Peers {
     /// No peers yet, for the node whose own id is `own`.
     pub fn new(own: MemberId) -> Peers {
-        Peers { own, members: IndexedSet::default() }
+        Peers { own, order: ProbeOrder::default() }
     }
 
-    /// Adds `id`; false for the node's own id and for one that is here already.
-    pub fn insert(&mut self, id: MemberId) -> bool {
-        id != self.own && self.members.push(id)
+    /// Adds `id`, with a random place in the order of probes: its first turn comes in this pass or
+    /// the next. False for the node's own id and for one that is here already.
+    pub fn insert<R: Rng + ?Sized>(&mut self, id: MemberId, rng: &mut R) -> bool {
+        id != self.own && self.order.insert(id, rng)
     }
 
-    /// Removes `id`; false when it was not here.
+    /// Removes `id`; false when it was not here. The turns of the others stay as they were.
     pub fn remove(&mut self, id: MemberId) -> bool {
-        let place = self.members.place(id);
-        if let Some(place) = place {
-            self.members.swap_remove(place);
-        }
-        place.is_some()
+        self.order.remove(id)
+    }
+
+    /// Makes room for so many more at once, so that none is left over.
+    pub fn reserve(&mut self, more: usize) {
+        self.order.reserve(more);
+    }
+
+    /// Who is to be probed now: every peer exactly once per pass, each pass in a new random order
+    /// (SWIM, section 4.3). None when there are no peers.
+    pub fn next_probe<R: Rng + ?Sized>(&mut self, rng: &mut R) -> Option<MemberId> {
+        self.order.next(rng)
     }
 
     /// Whether `id` is a peer.
     pub fn contains(&self, id: MemberId) -> bool {
-        self.members.contains(id)
+        self.order.members().contains(id)
     }
 
     /// How many peers there are.
     pub fn len(&self) -> usize {
-        self.members.len()
+        self.order.members().len()
     }
 
     /// Whether there are no peers.
     pub fn is_empty(&self) -> bool {
-        self.members.len() == 0
+        self.len() == 0
     }
 
     /// All peers, ascending by id.
-    pub fn iter(&self) -> impl Iterator<Item = MemberId> + '_ {
-        self.members.iter()
+    pub fn iter(&self) -> impl Iterator<Item = MemberId> {
+        self.order.members().iter()
+    }
+
+    /// The bytes that it takes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.order.members().heap_bytes()
     }
 
     /// Fills `out` (cleared first) with the targets of one gossip round: `fanout` distinct random
@@ -119,12 +135,12 @@ impl Peers {
 
     fn urn(&self, exclude: &[MemberId]) -> Urn {
         let excluded: BTreeSet<usize> =
-            exclude.iter().filter_map(|&id| self.members.place(id)).collect();
-        Urn::new(self.members.len(), excluded.into_iter().rev())
+            exclude.iter().filter_map(|&id| self.order.members().place(id)).collect();
+        Urn::new(self.len(), excluded.into_iter().rev())
     }
 
     fn draw<R: Rng + ?Sized>(&self, urn: &mut Urn, rng: &mut R) -> Option<MemberId> {
-        urn.draw(rng).and_then(|place| self.members.get(place))
+        urn.draw(rng).and_then(|place| self.order.members().get(place))
     }
 }
 
@@ -140,7 +156,7 @@ mod tests {
     fn peers(numbers: impl IntoIterator<Item = u64>) -> Peers {
         let mut peers = Peers::new(member(OWN));
         for number in numbers {
-            peers.insert(member(number));
+            peers.insert(member(number), &mut seeded(number));
         }
         peers
     }
@@ -150,12 +166,12 @@ mod tests {
         fn peers_are_the_members_inserted_and_not_removed(
             steps in vec((any::<bool>(), 0..20u64), 0..200),
         ) {
-            let mut peers = peers([]);
+            let (mut peers, mut rng) = (peers([]), seeded(1));
             let mut model = BTreeSet::new();
             for (insert, number) in steps {
                 let id = member(number);
                 if insert {
-                    prop_assert_eq!(peers.insert(id), number != OWN && model.insert(id));
+                    prop_assert_eq!(peers.insert(id, &mut rng), number != OWN && model.insert(id));
                 } else {
                     prop_assert_eq!(peers.remove(id), model.remove(&id));
                 }
@@ -232,6 +248,24 @@ mod tests {
         let pairs: Vec<u32> = (0..25).filter(|i| i / 5 != i % 5).map(|i| counts[i]).collect();
         // 19 degrees of freedom: 43.8 is passed by chance once in a thousand seeds.
         assert!(chi_square(&pairs, &[1.0 / 20.0; 20]) < 43.8, "{pairs:?}");
+    }
+
+    #[test]
+    fn draws_between_probes_leave_every_peer_equally_likely_and_in_its_turn() {
+        let mut peers = peers(1..=10);
+        let mut rng = seeded(8);
+        let mut counts = [0; 10];
+        for _ in 0..2_000 {
+            let mut pass = BTreeSet::new();
+            for _ in 0..10 {
+                pass.extend(peers.next_probe(&mut rng));
+                let partner = peers.exchange_partner(&mut rng).unwrap();
+                counts[partner.as_u64() as usize - 2] += 1;
+            }
+            assert_eq!(pass.len(), 10, "each once per pass");
+        }
+        // 9 degrees of freedom: 27.9 is passed by chance once in a thousand seeds.
+        assert!(chi_square(&counts, &[0.1; 10]) < 27.9, "{counts:?}");
     }
 
     #[test]

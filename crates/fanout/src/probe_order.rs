@@ -29,24 +29,19 @@ use crate::indexed::IndexedSet;
 
 /// The order of probes: every member exactly once per pass, each pass in a new random order.
 ///
-/// All operations are O(log n) in the worst case. It holds whom it is given: the owner inserts the
+/// All operations take about constant time. It holds whom it is given: the owner inserts the
 /// members to probe, and not itself.
 #[derive(Clone, Debug, Default)]
-pub struct ProbeOrder {
+pub(crate) struct ProbeOrder {
     members: IndexedSet,
     /// How many members, from the front, had their turn in this pass.
     probed: usize,
 }
 
 impl ProbeOrder {
-    /// Nobody to probe yet.
-    pub fn new() -> ProbeOrder {
-        ProbeOrder::default()
-    }
-
     /// Adds `id` at a random place; its first turn comes in this pass or the next. False when it
     /// is here already.
-    pub fn insert<R: Rng + ?Sized>(&mut self, id: MemberId, rng: &mut R) -> bool {
+    pub(crate) fn insert<R: Rng + ?Sized>(&mut self, id: MemberId, rng: &mut R) -> bool {
         let last = self.members.len();
         if !self.members.push(id) {
             return false;
@@ -59,7 +54,7 @@ impl ProbeOrder {
     }
 
     /// Removes `id`; false when it was not here. The turns of the others stay as they were.
-    pub fn remove(&mut self, id: MemberId) -> bool {
+    pub(crate) fn remove(&mut self, id: MemberId) -> bool {
         let Some(mut place) = self.members.place(id) else { return false };
         if place < self.probed {
             self.probed -= 1;
@@ -71,7 +66,7 @@ impl ProbeOrder {
     }
 
     /// Who is to be probed now; none when there is nobody.
-    pub fn next<R: Rng + ?Sized>(&mut self, rng: &mut R) -> Option<MemberId> {
+    pub(crate) fn next<R: Rng + ?Sized>(&mut self, rng: &mut R) -> Option<MemberId> {
         let count = self.members.len();
         if count == 0 {
             return None;
@@ -84,19 +79,14 @@ impl ProbeOrder {
         self.members.get(self.probed - 1)
     }
 
-    /// Whether `id` is to be probed.
-    pub fn contains(&self, id: MemberId) -> bool {
-        self.members.contains(id)
+    /// The members to probe, at places that tell nothing but whose turn is over.
+    pub(crate) fn members(&self) -> &IndexedSet {
+        &self.members
     }
 
-    /// How many members there are to probe.
-    pub fn len(&self) -> usize {
-        self.members.len()
-    }
-
-    /// Whether there is nobody to probe.
-    pub fn is_empty(&self) -> bool {
-        self.members.len() == 0
+    /// Makes room for so many more at once.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.members.reserve(more);
     }
 }
 
@@ -110,7 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn order<R: Rng>(numbers: impl IntoIterator<Item = u64>, rng: &mut R) -> ProbeOrder {
-        let mut order = ProbeOrder::new();
+        let mut order = ProbeOrder::default();
         for number in numbers {
             order.insert(member(number), rng);
         }
@@ -177,7 +167,7 @@ mod tests {
             seed: u64,
         ) {
             let mut rng = seeded(seed);
-            let mut order = ProbeOrder::new();
+            let mut order = ProbeOrder::default();
             let mut waits: BTreeMap<MemberId, Wait> = BTreeMap::new();
             for step in steps {
                 match step {
@@ -192,11 +182,11 @@ mod tests {
                     Step::Remove(number) => {
                         let id = member(number);
                         prop_assert_eq!(order.remove(id), waits.remove(&id).is_some());
-                        prop_assert!(!order.contains(id));
+                        prop_assert!(!order.members.contains(id));
                     }
                     Step::Probe => {
                         let Some(probed) = order.next(&mut rng) else {
-                            prop_assert!(waits.is_empty() && order.is_empty());
+                            prop_assert!(waits.is_empty());
                             continue;
                         };
                         prop_assert!(waits.contains_key(&probed));
@@ -204,9 +194,9 @@ mod tests {
                         waits.insert(probed, Wait { others: waits.len() - 1, probes: 0 });
                     }
                 }
-                prop_assert_eq!(order.len(), waits.len());
+                prop_assert_eq!(order.members.len(), waits.len());
                 for (id, wait) in &waits {
-                    prop_assert!(order.contains(*id));
+                    prop_assert!(order.members.contains(*id));
                     prop_assert!(wait.probes <= 2 * wait.others);
                 }
             }
@@ -219,7 +209,7 @@ mod tests {
             seed: u64,
         ) {
             let mut rng = seeded(seed);
-            let mut order = ProbeOrder::new();
+            let mut order = ProbeOrder::default();
             let mut members = BTreeSet::new();
             let mut had_turn = BTreeSet::new();
             for step in steps {
@@ -276,7 +266,7 @@ mod tests {
         probes(&mut order, 3, &mut rng);
         order.remove(member(4));
         order.remove(member(5));
-        while order.probed < order.len() {
+        while order.probed < order.members.len() {
             order.next(&mut rng);
         }
 

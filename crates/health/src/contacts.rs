@@ -1,9 +1,8 @@
-//! The latest heartbeat of every peer.
+//! The latest heartbeats of the peers that were heard lately.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use headcount_state::{Life, MemberId, Time};
+use headcount_state::{IdIndex, Life, MemberId, Time};
 
 /// What a peer's latest heartbeat said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +42,11 @@ impl Agreement {
     }
 }
 
-/// The latest heartbeat of every peer, in the order of arrival. O(log n) per heartbeat.
+/// The latest heartbeats of the peers that were heard lately. About constant time per heartbeat.
 #[derive(Clone, Debug, Default)]
 pub struct Contacts {
-    latest: BTreeMap<MemberId, Contact>,
-    order: BTreeSet<(Time, MemberId)>,
+    latest: Vec<(MemberId, Contact)>,
+    index: IdIndex,
 }
 
 impl Contacts {
@@ -59,47 +58,73 @@ impl Contacts {
     /// Takes in a heartbeat of `peer`. One that was overtaken on the way by a later one of the
     /// same life says nothing new, and is ignored.
     pub fn record(&mut self, peer: MemberId, contact: Contact) {
-        let overtaken = self.latest.get(&peer).is_some_and(|held| {
-            held.life == contact.life && contact.seq.wrapping_sub(held.seq) as i32 <= 0
-        });
-        if overtaken {
-            return;
-        }
-        self.order.insert((contact.at, peer));
-        if let Some(before) = self.latest.insert(peer, contact)
-            && before.at != contact.at
-        {
-            self.order.remove(&(before.at, peer));
+        match self.place(peer) {
+            Some(place) => {
+                let held = &mut self.latest[place].1;
+                let overtaken =
+                    held.life == contact.life && contact.seq.wrapping_sub(held.seq) as i32 <= 0;
+                if !overtaken {
+                    *held = contact;
+                }
+            }
+            None => {
+                self.latest.push((peer, contact));
+                let last = self.latest.len() - 1;
+                self.index.insert(peer, last, |place| self.latest[place].0);
+            }
         }
     }
 
     /// Drops what is known of `peer`.
     pub fn forget(&mut self, peer: MemberId) {
-        if let Some(contact) = self.latest.remove(&peer) {
-            self.order.remove(&(contact.at, peer));
+        let Some(place) = self.index.remove(peer, |place| self.latest[place].0) else { return };
+        self.latest.swap_remove(place);
+        if let Some((moved, _)) = self.latest.get(place) {
+            self.index.moved(*moved, self.latest.len(), place);
         }
     }
 
-    /// The latest heartbeat of `peer`.
-    pub fn get(&self, peer: MemberId) -> Option<&Contact> {
-        self.latest.get(&peer)
+    /// Drops whoever was not heard since `since`. Costs as much as peers are held.
+    pub fn forget_before(&mut self, since: Time) {
+        let mut place = 0;
+        while let Some((peer, contact)) = self.latest.get(place).copied() {
+            if contact.at < since {
+                self.forget(peer);
+            } else {
+                place += 1;
+            }
+        }
     }
 
-    /// When anybody was last heard.
-    pub fn last(&self) -> Option<Time> {
-        self.order.last().map(|(at, _)| *at)
+    /// The latest heartbeat of `peer`, if it is still held.
+    pub fn get(&self, peer: MemberId) -> Option<&Contact> {
+        self.place(peer).map(|place| &self.latest[place].1)
+    }
+
+    /// How many peers are held.
+    pub fn len(&self) -> usize {
+        self.latest.len()
+    }
+
+    /// Whether nobody is held.
+    pub fn is_empty(&self) -> bool {
+        self.latest.is_empty()
     }
 
     /// Whether those heard since `since` hold `view_id`, which this node holds since
-    /// `view_changed`. Costs as much as peers were heard since then.
+    /// `view_changed`. Costs as much as peers are held.
     pub fn agreement(&self, since: Time, view_id: u64, view_changed: Time) -> Agreement {
         let mut agreement = Agreement::default();
-        for (at, peer) in self.order.iter().rev().take_while(|(at, _)| *at >= since) {
-            let agrees = self.latest.get(peer).is_some_and(|c| c.view_id == view_id);
+        for (_, contact) in self.latest.iter().filter(|(_, contact)| contact.at >= since) {
+            let agrees = contact.view_id == view_id;
             agreement.agree += usize::from(agrees);
-            agreement.heard += usize::from(agrees || *at >= view_changed);
+            agreement.heard += usize::from(agrees || contact.at >= view_changed);
         }
         agreement
+    }
+
+    fn place(&self, peer: MemberId) -> Option<usize> {
+        self.index.find(peer, |place| self.latest[place].0)
     }
 }
 
@@ -169,10 +194,19 @@ mod tests {
     }
 
     #[test]
+    fn who_was_not_heard_for_long_is_forgotten_and_the_others_are_found() {
+        let mut contacts = heard(&[("a", 1, 7), ("b", 6, 7), ("c", 2, 7), ("d", 9, 8)]);
+        contacts.forget_before(Time::from_millis(6));
+        assert_eq!(contacts.len(), 2);
+        let held = ["a", "b", "c", "d"].map(|name| contacts.get(MemberId::of(name)).is_some());
+        assert_eq!(held, [false, true, false, true]);
+    }
+
+    #[test]
     fn a_forgotten_peer_leaves_no_trace() {
         let mut contacts = heard(&[("a", 1, 7)]);
         contacts.forget(MemberId::of("a"));
-        assert_eq!(contacts.last(), None);
+        assert!(contacts.is_empty());
         assert_eq!(contacts.agreement(Time::ZERO, 7, Time::ZERO), Agreement::default());
     }
 }

@@ -1,7 +1,7 @@
 //! What heartbeats teach, as pure functions and small trackers.
 //!
 //! Every heartbeat says who speaks, how loaded it is and which view it holds. [`Contacts`] keeps
-//! the latest of each peer and answers: whom did I hear lately, and do they agree with me?
+//! the latest of each peer heard lately and answers: whom did I hear lately, and do they agree with me?
 
 mod contacts;
 

@@ -196,7 +196,7 @@ impl Table {
         Outcome::Changed(Change { id: claim.id, kind })
     }
 
-    fn kind_of_live(&self, before: Option<&Record>, claim: Claim) -> ChangeKind {
+    fn kind_of_live(&self, before: Option<Record<'_>>, claim: Claim) -> ChangeKind {
         let instance = claim.life().instance;
         let Some(before) = before else {
             let buried = self.buried(claim.id);
@@ -237,7 +237,7 @@ impl Table {
             Status::Evicted => ChangeKind::Evicted,
             _ => ChangeKind::Failed,
         };
-        let known = Arc::clone(&record.attributes);
+        let known = Arc::clone(record.attributes);
         let attributes = newest_attributes(Some(record), update, |_| true).unwrap_or(known);
         self.put(now, claim, attributes, now - update.age, update.accuser);
         Outcome::Changed(Change { id: claim.id, kind })
@@ -271,11 +271,11 @@ impl Table {
 
 /// The newest of the attributes recorded and offered that fit.
 fn newest_attributes(
-    recorded: Option<&Record>,
+    recorded: Option<Record<'_>>,
     update: &Update,
     fits: impl Fn(&Attributes) -> bool,
 ) -> Option<Arc<Attributes>> {
-    let recorded = recorded.map(|record| &record.attributes);
+    let recorded = recorded.map(|record| record.attributes);
     let either = recorded.into_iter().chain(&update.attributes);
     either.filter(|a| fits(a)).max_by_key(|a| a.version).cloned()
 }

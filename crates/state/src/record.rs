@@ -1,4 +1,4 @@
-//! One row of the table.
+//! One row of the table, as it is read.
 
 use std::sync::Arc;
 
@@ -11,21 +11,19 @@ use crate::update::Update;
 /// What a table holds of one member: the product of the claim and the attributes.
 ///
 /// Invariant: the attributes of a live record were said by the instance that the claim is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
     /// The largest claim heard.
     pub claim: Claim,
     /// The newest attributes heard.
-    pub attributes: Arc<Attributes>,
+    pub attributes: &'a Arc<Attributes>,
     /// When the claim was made, as far as its age tells, on the holder's time line.
     pub since: Time,
     /// Who accused, for suspect and failed claims.
     pub accuser: Option<MemberId>,
-    /// Position in the order of last change within this table; larger is newer.
-    pub(crate) seq: u64,
 }
 
-impl Record {
+impl Record<'_> {
     /// The member's id.
     pub fn id(&self) -> MemberId {
         self.claim.id
@@ -38,7 +36,7 @@ impl Record {
 
     /// The record as it is told to others at `now`, attributes included.
     pub fn update(&self, now: Time) -> Update {
-        Update { attributes: Some(Arc::clone(&self.attributes)), ..self.bare_update(now) }
+        Update { attributes: Some(Arc::clone(self.attributes)), ..self.bare_update(now) }
     }
 
     /// The claim alone, as it is told to those who know the member.

@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::record::Record;
+use crate::attributes::Attributes;
+use crate::claim::Claim;
 
 /// What two nodes compare to learn whether they hold the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,22 +24,20 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(crate) fn add(&mut self, record: &Record) {
-        let parts = Summary::of(record);
+    pub(crate) fn add(&mut self, parts: Summary) {
         self.view_id = self.view_id.wrapping_add(parts.view_id);
         self.sync = self.sync.wrapping_add(parts.sync);
         self.dead = self.dead.wrapping_add(parts.dead);
     }
 
-    pub(crate) fn subtract(&mut self, record: &Record) {
-        let parts = Summary::of(record);
+    pub(crate) fn subtract(&mut self, parts: Summary) {
         self.view_id = self.view_id.wrapping_sub(parts.view_id);
         self.sync = self.sync.wrapping_sub(parts.sync);
         self.dead = self.dead.wrapping_sub(parts.dead);
     }
 
-    fn of(record: &Record) -> Summary {
-        let claim = record.claim;
+    /// What one record adds.
+    pub(crate) fn of(claim: Claim, attributes: &Attributes) -> Summary {
         let mut life = Element::new();
         life.number(claim.id.as_u64());
         life.number(claim.life().generation);
@@ -48,11 +47,11 @@ impl Summary {
         version.number(u64::from(claim.version.incarnation()));
         version.number(claim.status() as u64);
 
-        if !record.is_live() {
+        if !claim.is_live() {
             return Summary { dead: version.hash(), ..Summary::default() };
         }
-        life.address(record.attributes.address);
-        let said = record.attributes.version;
+        life.address(attributes.address);
+        let said = attributes.version;
         version.number(said.life.generation);
         version.number(said.life.instance.as_u64());
         version.number(u64::from(said.counter));
@@ -192,7 +191,7 @@ mod tests {
                     }
                 }
                 let mut fresh = Summary::default();
-                table.records().for_each(|record| fresh.add(record));
+                table.records().for_each(|r| fresh.add(Summary::of(r.claim, r.attributes)));
                 prop_assert_eq!(table.summary(), fresh);
                 prop_assert_eq!(table.live_len(), table.live().count());
                 prop_assert_eq!(table.newest_before(u64::MAX).count(), table.len());

@@ -30,8 +30,8 @@ pub enum VectorOrder {
 }
 
 impl VersionVector {
-    pub(crate) fn of<'a>(records: impl Iterator<Item = &'a Record>) -> VersionVector {
-        let entry = |r: &Record| (r.id(), (r.claim.version, r.attributes.version));
+    pub(crate) fn of<'a>(records: impl Iterator<Item = Record<'a>>) -> VersionVector {
+        let entry = |r: Record<'_>| (r.id(), (r.claim.version, r.attributes.version));
         VersionVector { entries: records.map(entry).collect() }
     }
 

@@ -1,7 +1,7 @@
 //! What follows from a claim: the table merges it, and the rest of the engine takes note.
 
 use headcount_state::{
-    Change, ChangeKind, Grace, MemberId, Outcome, OwnChange, Record, Status, Time, Update,
+    Change, ChangeKind, Claim, Grace, MemberId, Outcome, OwnChange, Status, Time, Update,
 };
 
 use crate::dissemination::Lane;
@@ -70,9 +70,10 @@ impl Engine {
 
     fn changed(&mut self, now: Time, change: Change) {
         let Change { id, kind } = change;
-        let Some(record) = self.table.get(id).cloned() else { return };
-        self.follow_live_set(now, &record);
-        self.follow_suspicion(now, &record);
+        let held = self.table.get(id).map(|record| (record.claim, record.accuser));
+        let Some((claim, accuser)) = held else { return };
+        self.follow_live_set(now, claim);
+        self.follow_suspicion(now, claim, accuser);
         let was_checked = self.follow_check(id);
         match kind {
             ChangeKind::Recovered => self.losses.back(now, id, true),
@@ -81,12 +82,12 @@ impl Engine {
             ChangeKind::Left | ChangeKind::Evicted => self.losses.gone(id),
             _ => {}
         }
-        self.tell(now, id, lane(kind, record.claim.status()));
+        self.tell(now, id, lane(kind, claim.status()));
         let member = self.member(id);
         let event = member.and_then(|member| event(kind, was_checked, member));
         self.events.extend(event);
         if matches!(kind, ChangeKind::Joined | ChangeKind::Restarted)
-            && record.claim.status() == Status::Suspect
+            && claim.status() == Status::Suspect
         {
             let suspected = self.member(id).map(Event::Suspected);
             self.events.extend(suspected);
@@ -128,20 +129,19 @@ impl Engine {
 
     fn judge_again(&mut self, now: Time) {
         let suspects = self.table.live().filter(|r| r.claim.status() == Status::Suspect);
-        for record in suspects.cloned().collect::<Vec<_>>() {
-            self.follow_suspicion(now, &record);
+        for (claim, accuser) in suspects.map(|r| (r.claim, r.accuser)).collect::<Vec<_>>() {
+            self.follow_suspicion(now, claim, accuser);
         }
     }
 
     /// Keeps the candidates for gossip and probes in step with the live members.
-    fn follow_live_set(&mut self, now: Time, record: &Record) {
-        let id = record.id();
+    pub(crate) fn follow_live_set(&mut self, now: Time, claim: Claim) {
+        let id = claim.id;
         if id == self.table.own_id() {
             return;
         }
-        if record.is_live() {
-            self.peers.insert(id);
-            self.probe_order.insert(id, &mut self.rng);
+        if claim.is_live() {
+            self.peers.insert(id, &mut self.rng);
             if !self.dissemination.is_empty() {
                 self.schedule_gossip(now);
             }
@@ -153,7 +153,6 @@ impl Engine {
     /// `id` is no candidate any more.
     pub(crate) fn drop_peer(&mut self, id: MemberId) {
         self.peers.remove(id);
-        self.probe_order.remove(id);
         self.contacts.forget(id);
         if self.probe.is_some_and(|probe| probe.target.id == id) {
             self.probe = None;

@@ -95,6 +95,10 @@ impl Checks {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
     pub(crate) fn close(&mut self, subject: MemberId) -> bool {
         let Some(check) = self.open.remove(&subject) else { return false };
         self.due.remove(&(check.due, subject));

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headcount_fanout::{Peers, ProbeOrder};
+use headcount_fanout::Peers;
 use headcount_health::{Agreement, Contact, Contacts};
 use headcount_state::{
     Attributes, AttributesError, AttributesVersion, Claim, Life, MemberId, Name, OwnAttributes,
@@ -83,6 +83,9 @@ pub enum Error {
     },
 }
 
+/// Whom a node heard within so many periods tells it whether the cluster agrees.
+pub(crate) const AGREEMENT_PERIODS: u32 = 10;
+
 /// What header, heartbeat and the largest body take of a datagram, at most.
 pub(crate) const OVERHEAD_BYTES_MAX: usize = 160;
 
@@ -111,7 +114,6 @@ pub struct Engine {
     pub(crate) rng: Xoshiro256PlusPlus,
     pub(crate) timers: Timers,
     pub(crate) peers: Peers,
-    pub(crate) probe_order: ProbeOrder,
     pub(crate) probe: Option<Probe>,
     pub(crate) relays: Relays,
     pub(crate) rival: Option<RivalWatch>,
@@ -174,7 +176,6 @@ impl Engine {
         };
         let mut engine = Engine {
             peers: Peers::new(table.own_id()),
-            probe_order: ProbeOrder::new(),
             probe: None,
             relays: Relays::default(),
             rival: None,
@@ -335,14 +336,15 @@ impl Engine {
         self.table.records().map(|record| self.shown(record))
     }
 
-    /// The latest heartbeat of a member, if it was ever heard first-hand.
+    /// The latest heartbeat of a member, if it was heard first-hand lately: within ten periods, or
+    /// the age from which claims are checked if that is longer.
     pub fn contact(&self, id: MemberId) -> Option<&Contact> {
         self.contacts.get(id)
     }
 
     /// How many of the peers heard within the last ten periods hold this node's view.
     pub fn agreement(&self, now: Time) -> Agreement {
-        let since = now - self.config.period * 10;
+        let since = now - self.config.period * AGREEMENT_PERIODS;
         self.contacts.agreement(since, self.view_id, self.view_changed)
     }
 
@@ -366,7 +368,7 @@ impl Engine {
         &self.stats
     }
 
-    fn shown(&self, record: &Record) -> Member {
+    fn shown(&self, record: Record<'_>) -> Member {
         Member::new(record, self.checks.contains(record.id()))
     }
 
@@ -391,7 +393,7 @@ impl Engine {
     }
 
     /// This node's own record, if it is the one that holds its name.
-    pub(crate) fn own_record(&self) -> Option<&Record> {
+    pub(crate) fn own_record(&self) -> Option<Record<'_>> {
         let displaced = matches!(self.table.standing(), Standing::Displaced { .. });
         self.table.get(self.table.own_id()).filter(|_| !displaced)
     }

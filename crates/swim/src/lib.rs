@@ -16,10 +16,14 @@ mod engine;
 mod event;
 mod exchange;
 mod gossip;
+mod known;
 mod local_health;
 mod losses;
 mod member;
+mod occupancy;
 mod outbox;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod probe;
 mod receive;
 mod relay;
@@ -35,6 +39,9 @@ pub use config::{Config, ConfigError, Detector};
 pub use engine::{Engine, Error, Identity};
 pub use event::{Event, SeedError};
 pub use headcount_health::{Agreement, Contact};
+#[cfg(feature = "planted-bugs")]
+pub use headcount_state::Rules;
 pub use member::Member;
+pub use occupancy::Part;
 pub use stats::Stats;
 pub use transport::{StreamEnd, StreamId, StreamOpen, StreamStep, Transmit};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use headcount_state::{MemberId, Time};
 
 /// The most lost members that are remembered; beyond it the one lost first is forgotten.
-const LOSSES_MAX: usize = 16_384;
+pub(crate) const LOSSES_MAX: usize = 16_384;
 
 /// Who has been lost for so long is not waited for.
 const LOST_FOR_GOOD: Duration = Duration::from_secs(24 * 60 * 60);
@@ -45,6 +45,10 @@ impl Losses {
     /// The member will not come back: it said goodbye.
     pub(crate) fn gone(&mut self, member: MemberId) {
         self.lost.remove(&member);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lost.len()
     }
 
     /// Once per cut: how many came back and how many are still missing, when all are back or none

@@ -19,7 +19,7 @@ pub struct Member {
 
 impl Member {
     /// The record as it is shown; `checked` while a claim of its death is being checked.
-    pub(crate) fn new(record: &Record, checked: bool) -> Member {
+    pub(crate) fn new(record: Record<'_>, checked: bool) -> Member {
         let status = match record.claim.status() {
             Status::Alive if checked => Status::Suspect,
             Status::Closed => Status::Failed,
@@ -33,7 +33,7 @@ impl Member {
             incarnation: record.claim.version.incarnation(),
             since: record.since,
             accuser: record.accuser,
-            attributes: Arc::clone(&record.attributes),
+            attributes: Arc::clone(record.attributes),
         }
     }
 

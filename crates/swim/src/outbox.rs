@@ -21,7 +21,7 @@ use crate::transport::Transmit;
 
 /// The most datagrams that wait. The driver drains them after every input, so only a burst of
 /// one input can fill it.
-const OUTBOX_MAX: usize = 8_192;
+pub(crate) const OUTBOX_MAX: usize = 8_192;
 
 /// One datagram to be packed.
 #[derive(Clone, Debug)]
@@ -53,6 +53,10 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.waiting.clear();
     }

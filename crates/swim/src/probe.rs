@@ -47,7 +47,7 @@ impl Engine {
         if !self.takes_part() {
             return;
         }
-        let Some(id) = self.probe_order.next(&mut self.rng) else { return };
+        let Some(id) = self.peers.next_probe(&mut self.rng) else { return };
         let Some((target, address)) = self.table.get(id).map(aim) else { return };
         let nonce = self.rng.random();
         self.probe = Some(Probe { target, address, nonce, relays: 0, nacks: 0 });
@@ -150,7 +150,7 @@ impl Engine {
     }
 }
 
-fn aim(record: &Record) -> (Target, SocketAddr) {
+fn aim(record: Record<'_>) -> (Target, SocketAddr) {
     let target = Target { id: record.id(), life: record.claim.life() };
     (target, record.attributes.address)
 }

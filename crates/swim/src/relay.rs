@@ -58,6 +58,10 @@ impl Relays {
         self.by_nonce.get(&nonce)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.by_nonce.len()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.by_nonce.clear();
         self.due.clear();

@@ -23,7 +23,7 @@ use crate::event::{Event, SeedError};
 use crate::transport::{StreamEnd, StreamId, StreamOpen, StreamStep};
 
 /// The most streams that may be open at once, accepted and opened together.
-const STREAMS_MAX: usize = 256;
+pub(crate) const STREAMS_MAX: usize = 256;
 
 /// So many of them may have been opened by others: the rest is kept for this node's own calls.
 const ACCEPTED_MAX: usize = 192;
@@ -97,6 +97,10 @@ impl Session {
 }
 
 impl Sessions {
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
     fn insert(&mut self, session: Session) -> Option<StreamId> {
         let served = session.role == Role::Serve;
         if self.open.len() >= STREAMS_MAX || (served && self.accepted >= ACCEPTED_MAX) {

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use headcount_state::{MemberId, Record, Status, Time, Update, Version};
+use headcount_state::{Claim, MemberId, Status, Time, Update, Version};
 
 use crate::config::{Config, Detector};
 use crate::dissemination::Lane;
@@ -130,6 +130,10 @@ impl Suspicions {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.running.len()
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|(at, _)| *at)
     }
@@ -152,15 +156,14 @@ impl Suspicions {
 
 impl Engine {
     /// Runs a suspicion while the record says suspect, and none otherwise.
-    pub(crate) fn follow_suspicion(&mut self, now: Time, record: &Record) {
-        let idle = record.id() == self.table.own_id() || !self.takes_part();
-        if record.claim.status() != Status::Suspect || idle {
-            self.suspicions.stop(record.id());
+    pub(crate) fn follow_suspicion(&mut self, now: Time, claim: Claim, accuser: Option<MemberId>) {
+        let idle = claim.id == self.table.own_id() || !self.takes_part();
+        if claim.status() != Status::Suspect || idle {
+            self.suspicions.stop(claim.id);
             return;
         }
         let timeout = SuspicionTimeout::new(&self.config, self.table.live_len());
-        let version = record.claim.version;
-        self.suspicions.start(now, record.id(), version, record.accuser, timeout);
+        self.suspicions.start(now, claim.id, claim.version, accuser, timeout);
     }
 
     /// Another accusation of a suspect: worth telling on while it still shortens the suspicion.

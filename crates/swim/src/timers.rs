@@ -46,31 +46,38 @@ impl Timer {
 }
 
 /// The deadlines, by timer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Timers {
-    deadlines: [Option<Time>; Timer::ALL.len()],
+    /// The end of time where there is none.
+    deadlines: [Time; Timer::ALL.len()],
+}
+
+impl Default for Timers {
+    fn default() -> Timers {
+        Timers { deadlines: [Time::MAX; Timer::ALL.len()] }
+    }
 }
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, deadline: Option<Time>) {
-        self.deadlines[timer as usize] = deadline;
+        self.deadlines[timer as usize] = deadline.unwrap_or(Time::MAX);
     }
 
     pub(crate) fn get(&self, timer: Timer) -> Option<Time> {
-        self.deadlines[timer as usize]
+        Some(self.deadlines[timer as usize]).filter(|at| *at < Time::MAX)
     }
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Time> {
-        self.deadlines.iter().flatten().min().copied()
+        self.deadlines.iter().min().copied().filter(|at| *at < Time::MAX)
     }
 
     /// Takes one timer that is due, the earliest first.
     pub(crate) fn pop_due(&mut self, now: Time) -> Option<Timer> {
-        let due = |timer: &Timer| self.get(*timer).filter(|at| *at <= now).map(|at| (at, *timer));
-        let (_, timer) = Timer::ALL.iter().filter_map(due).min_by_key(|(at, _)| *at)?;
-        self.set(timer, None);
-        Some(timer)
+        let first = self.next().filter(|at| *at <= now)?;
+        let place = self.deadlines.iter().position(|at| *at == first)?;
+        self.deadlines[place] = Time::MAX;
+        Some(Timer::ALL[place])
     }
 
     /// The earliest deadline that passes although every send waits: a suspicion's, and the

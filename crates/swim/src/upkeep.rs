@@ -8,9 +8,10 @@ use headcount_state::{MemberId, Time};
 use headcount_wire::{Body, Heartbeat};
 use rand::RngExt;
 
-use crate::dissemination::{DISSEMINATION_MAX, Lane};
-use crate::engine::{Engine, Seed};
+use crate::dissemination::Lane;
+use crate::engine::{AGREEMENT_PERIODS, Engine, Seed};
 use crate::event::Event;
+use crate::occupancy::{PARTS, Part};
 use crate::outbox::Outgoing;
 use crate::timers::Timer;
 
@@ -20,7 +21,7 @@ const ISOLATED_PERIODS: u32 = 3;
 /// Bounded parts, and whether each has been said to be nearly full.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Warnings {
-    said: [bool; 4],
+    said: [bool; PARTS],
 }
 
 impl Warnings {
@@ -105,6 +106,9 @@ impl Engine {
             self.events.push_back(Event::Healed { returned, missing });
         }
         self.watch_rival(now);
+        // Nobody asks for older word: a claim that is older than a contact is judged by its age.
+        let lately = (self.config.period * AGREEMENT_PERIODS).max(self.config.check_age);
+        self.contacts.forget_before(now - lately);
         self.say_agreement(now);
         self.warn();
     }
@@ -126,17 +130,10 @@ impl Engine {
     }
 
     fn warn(&mut self) {
-        let limits = self.config.limits;
-        let held = self.table.occupancy();
-        let parts = [
-            ("records", self.table.len(), limits.records),
-            ("graveyard", held.graves, limits.graves),
-            ("roster", held.roster, limits.roster),
-            ("dissemination", self.dissemination.len(), DISSEMINATION_MAX),
-        ];
-        for (part, (what, len, bound)) in parts.into_iter().enumerate() {
-            if self.warnings.rises(part, len, bound) {
-                self.events.push_back(Event::NearlyFull { what, len, bound });
+        for (number, part) in self.occupancy().into_iter().enumerate() {
+            let Part { name, len, bound } = part;
+            if self.warnings.rises(number, len, bound) {
+                self.events.push_back(Event::NearlyFull { what: name, len, bound });
             }
         }
     }

@@ -24,6 +24,28 @@ fn nodes_that_join_one_seed_all_know_each_other() {
 }
 
 #[test]
+fn a_cluster_that_starts_knowing_itself_has_converged_and_has_nothing_to_tell() {
+    let nodes = 8;
+    let mut net = Net::new(nodes, &config());
+    let word = |engine: &Engine| engine.table().records().map(|r| r.update(Time::ZERO)).next();
+    let all: Vec<_> = net.engines.iter().flatten().filter_map(word).collect();
+    for place in 0..nodes {
+        net.engine(place).set_seeds(vec![address(0)]);
+        net.engine(place).know(Time::ZERO, &all);
+    }
+    net.run(Duration::from_secs(20));
+    for place in 0..nodes {
+        assert_eq!(net.count(place, Status::Alive), nodes);
+        let stats = net.engine(place).stats();
+        assert!(stats.probes >= 19 && stats.probes_failed == 0, "{stats:?}");
+        assert_eq!(stats.exchanges_datagram + stats.exchanges_stream, 0);
+    }
+    assert!(net.events.iter().all(|(_, _, event)| matches!(event, Event::Agreed { .. })));
+    let told = net.log.iter().filter(|(_, _, datagram)| !datagram.updates.is_empty()).count();
+    assert_eq!(told, 0, "of {} datagrams", net.log.len());
+}
+
+#[test]
 fn a_leave_is_acknowledged_and_seen_as_left_not_as_a_failure() {
     let mut net = Net::converged(6, &config());
     let now = net.now;

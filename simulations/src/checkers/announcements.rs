@@ -5,12 +5,12 @@
 //! may take. A goodbye ends a life for ever, and so does forgetting a dead member; a failure may
 //! be refuted by a larger incarnation or generation.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use headcount_state::{Life, MemberId};
+use headcount_state::Life;
 
-use crate::checkers::Violations;
+use crate::checkers::{Metrics, Violations};
+use crate::pairs::Pairs;
 use crate::report::Check;
 use crate::sighting::{Kind, Sighting};
 use crate::truth::Truth;
@@ -19,33 +19,45 @@ use crate::truth::Truth;
 #[derive(Debug)]
 pub(crate) struct Announcements {
     patience: Duration,
-    over: BTreeMap<(usize, MemberId), (Life, u32)>,
+    over: Pairs<(Life, u32)>,
     violations: Violations,
+    /// How often somebody came back in the generation in which it was declared dead.
+    within_generation: u64,
 }
 
 impl Announcements {
     pub(crate) fn new(patience: Duration) -> Announcements {
-        Announcements { patience, over: BTreeMap::new(), violations: Violations::default() }
+        Announcements {
+            patience,
+            over: Pairs::default(),
+            violations: Violations::default(),
+            within_generation: 0,
+        }
     }
 
     pub(crate) fn seen(&mut self, truth: &Truth, sighting: &Sighting) {
         let Sighting { at, observer, process, kind, .. } = *sighting;
         let Some(subject) = sighting.subject else { return };
-        if kind == Kind::Forgotten
-            && let Some((_, incarnation)) = self.over.get_mut(&(process, subject))
-        {
-            *incarnation = u32::MAX;
+        if kind == Kind::Forgotten {
+            let mut held = self.over.of(process, subject);
+            if let Some((life, _)) = held.get() {
+                held.set((life, u32::MAX));
+            }
         }
         let Some(life) = sighting.life else { return };
         let incarnation = if kind == Kind::Left { u32::MAX } else { sighting.incarnation };
         match kind {
             Kind::Failed | Kind::Left => {
-                let over = self.over.entry((process, subject)).or_insert((life, incarnation));
-                *over = (life, incarnation).max(*over);
+                let mut held = self.over.of(process, subject);
+                held.set(
+                    held.get().map_or((life, incarnation), |over| over.max((life, incarnation))),
+                );
             }
             Kind::Joined | Kind::Refuted | Kind::Recovered | Kind::Restarted => {
-                let over = self.over.get(&(process, subject));
-                if over.is_some_and(|over| (life, incarnation) <= *over) {
+                let over = self.over.of(process, subject).get();
+                let same = over.is_some_and(|(ended, _)| ended == life);
+                self.within_generation += u64::from(same && kind == Kind::Recovered);
+                if over.is_some_and(|over| (life, incarnation) <= over) {
                     self.violations.add(|| {
                         let what = "is here, in a life that it knew to be over";
                         format!("{at}: node {observer} was told that {subject} {what}")
@@ -65,7 +77,9 @@ impl Announcements {
         }
     }
 
-    pub(crate) fn finish(&self) -> Check {
+    pub(crate) fn finish(&self, metrics: &mut Metrics) -> Check {
+        let returns = self.within_generation as f64;
+        metrics.insert("recovered_within_generation".to_owned(), returns);
         self.violations.check("no_dead_announced", "nobody dead was announced")
     }
 }
@@ -80,7 +94,7 @@ mod tests {
     fn passes(truth: &Truth, sightings: &[Sighting]) -> bool {
         let mut checker = Announcements::new(Duration::from_secs(30));
         sightings.iter().for_each(|s| checker.seen(truth, s));
-        checker.finish().pass
+        checker.finish(&mut Metrics::new()).pass
     }
 
     #[test]
@@ -103,6 +117,20 @@ mod tests {
         assert!(!passes(&cluster(2), &[sighting(10, 0, Kind::Left, 1), larger]));
         let forgotten = Sighting { life: None, ..sighting(11, 0, Kind::Forgotten, 1) };
         assert!(!passes(&cluster(2), &[failed, forgotten, larger]));
+    }
+
+    #[test]
+    fn a_return_within_the_generation_that_was_declared_dead_is_counted() {
+        let failed = sighting(10, 0, Kind::Failed, 1);
+        let larger = Sighting { incarnation: 1, ..sighting(12, 0, Kind::Recovered, 1) };
+        let next = larger.life.map(|life| Life { generation: 101, ..life });
+        for (back, expected) in [(larger, 1.0), (Sighting { life: next, ..larger }, 0.0)] {
+            let mut checker = Announcements::new(Duration::from_secs(30));
+            [failed, back].iter().for_each(|s| checker.seen(&cluster(2), s));
+            let mut metrics = Metrics::new();
+            checker.finish(&mut metrics);
+            assert_eq!(metrics["recovered_within_generation"], expected);
+        }
     }
 
     #[test]

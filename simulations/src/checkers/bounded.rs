@@ -14,6 +14,8 @@ const PREFIX_BYTES: usize = 4;
 /// Rates are counted over windows of this length.
 const WINDOW: Duration = Duration::from_secs(10);
 
+const WINDOW_MICROS: u64 = WINDOW.as_micros() as u64;
+
 /// What was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
@@ -95,7 +97,7 @@ impl Bounded {
             self.senders.resize(node + 1, Sender::default());
         }
         let sender = &mut self.senders[node];
-        let window = (at.as_micros() as u128 / WINDOW.as_micros()) as u64;
+        let window = at.as_micros() / WINDOW_MICROS;
         if sender.window != window {
             (sender.window, sender.in_window) = (window, 0);
         }

@@ -10,8 +10,8 @@ use crate::duration::show;
 use crate::report::Check;
 use crate::truth::Truth;
 
-/// What one node holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What one node holds, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) node: usize,
     /// Hash of the live members' lives and addresses.
@@ -20,8 +20,6 @@ pub(crate) struct View {
     pub(crate) sync: u64,
     /// How many live members it holds.
     pub(crate) size: usize,
-    /// The live members and the process that each is held to be; empty if nobody looks.
-    pub(crate) live: Vec<(MemberId, Instance)>,
 }
 
 /// Who should be in the views of nodes that can reach each other.
@@ -34,22 +32,33 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Why `view` is not a view of this group.
-    pub(crate) fn mismatch(&self, view: &View) -> Option<String> {
-        let n = view.node;
-        let live: BTreeMap<MemberId, Instance> = view.live.iter().copied().collect();
-        for (member, instance) in &live {
-            match self.required.get(member) {
-                Some(instances) if instances.contains(instance) => {}
-                Some(_) => return Some(format!("node {n} holds {member} in a life that is over")),
-                None if self.tolerated.contains(member) => {}
-                None => return Some(format!("node {n} holds {member}, which does not run here")),
+    /// Why a view that holds these live members, in the order of their ids, is not a view of this
+    /// group; `node` is the one that holds it.
+    pub(crate) fn mismatch(
+        &self,
+        node: usize,
+        live: impl Iterator<Item = (MemberId, Instance)>,
+    ) -> Option<String> {
+        let mut required = self.required.iter().peekable();
+        let mut lacking: Vec<MemberId> = Vec::new();
+        for (member, instance) in live {
+            while let Some((missing, _)) = required.next_if(|(id, _)| **id < member) {
+                lacking.push(*missing);
+            }
+            match required.next_if(|(id, _)| **id == member) {
+                Some((_, instances)) if instances.contains(&instance) => {}
+                Some(_) => {
+                    return Some(format!("node {node} holds {member} in a life that is over"));
+                }
+                None if self.tolerated.contains(&member) => {}
+                None => {
+                    return Some(format!("node {node} holds {member}, which does not run here"));
+                }
             }
         }
-        let missing = self.required.keys().filter(|member| !live.contains_key(member));
-        let missing: Vec<_> = missing.collect();
-        let first = missing.first()?;
-        Some(format!("node {n} lacks {} members, {first} among them", missing.len()))
+        lacking.extend(required.map(|(member, _)| *member));
+        let first = lacking.first()?;
+        Some(format!("node {node} lacks {} members, {first} among them", lacking.len()))
     }
 }
 
@@ -72,9 +81,9 @@ pub(crate) fn difference(views: &[View], hash: impl Fn(&View) -> u64) -> Option<
 #[derive(Debug)]
 pub(crate) struct Convergence {
     limit: Option<Duration>,
-    /// Since when every sample found the views to be one.
+    /// Since when every look found the views to be one.
     since: Option<Time>,
-    /// What the last sample found wrong.
+    /// What the last look found wrong.
     problem: Option<String>,
 }
 
@@ -83,12 +92,14 @@ impl Convergence {
         Convergence { limit, since: None, problem: Some("never looked at".to_owned()) }
     }
 
-    /// What a look at all views at `at` found wrong.
-    pub(crate) fn sample(&mut self, at: Time, problem: Option<String>) {
-        self.since = match problem {
-            None => self.since.or(Some(at)),
-            Some(_) => None,
-        };
+    /// Whether a look at `at` found the views to be one.
+    pub(crate) fn looked(&mut self, at: Time, one: bool) {
+        self.since = if one { self.since.or(Some(at)) } else { None };
+    }
+
+    /// What the last look, at `at`, found wrong.
+    pub(crate) fn ends(&mut self, at: Time, problem: Option<String>) {
+        self.looked(at, problem.is_none());
         self.problem = problem;
     }
 
@@ -123,10 +134,15 @@ mod tests {
     use super::*;
     use crate::truth::fixture::{at, cluster, instance, member};
 
-    fn view(node: usize, members: &[usize]) -> View {
-        let live = members.iter().map(|n| (member(*n), instance(*n))).collect();
-        let size = members.len();
-        View { node, view_id: size as u64, sync: 7, size, live }
+    fn view(node: usize, size: usize) -> View {
+        View { node, view_id: size as u64, sync: 7, size }
+    }
+
+    /// Why it is no view of `group` to hold these nodes in these instances.
+    fn problem(group: &Group, live: &[(usize, usize)]) -> Option<String> {
+        let live: BTreeMap<MemberId, Instance> =
+            live.iter().map(|(node, life)| (member(*node), instance(*life))).collect();
+        group.mismatch(0, live.into_iter())
     }
 
     fn group(members: &[usize]) -> Group {
@@ -137,41 +153,43 @@ mod tests {
 
     #[test]
     fn a_view_of_exactly_the_group_matches() {
-        assert_eq!(group(&[0, 1, 2]).mismatch(&view(0, &[0, 1, 2])), None);
+        assert_eq!(problem(&group(&[0, 1, 2]), &[(0, 0), (1, 1), (2, 2)]), None);
     }
 
     #[test]
     fn a_missing_a_foreign_and_an_outdated_member_are_noticed() {
         let group = group(&[0, 1, 2]);
-        let problem = |view| group.mismatch(&view).unwrap_or_default();
-        assert!(problem(view(0, &[0, 1])).contains("lacks 1"));
-        assert!(problem(view(0, &[0, 1, 2, 9])).contains("does not run here"));
-        let mut outdated = view(0, &[0, 1, 2]);
-        outdated.live[1].1 = instance(8);
-        assert!(problem(outdated).contains("a life that is over"));
+        let problem = |live: &[_]| problem(&group, live).unwrap_or_default();
+        for missing in 0..3 {
+            let held: Vec<_> = (0..3).filter(|n| *n != missing).map(|n| (n, n)).collect();
+            assert!(problem(&held).contains(&format!("lacks 1 members, {}", member(missing))));
+        }
+        assert!(problem(&[(0, 0), (1, 1), (2, 2), (9, 9)]).contains("does not run here"));
+        assert!(problem(&[(0, 0), (1, 8), (2, 2)]).contains("a life that is over"));
     }
 
     #[test]
     fn a_member_in_trouble_may_be_held_or_not() {
         let mut group = group(&[0, 1]);
         group.tolerated.insert(member(2));
-        assert_eq!(group.mismatch(&view(0, &[0, 1])), None);
-        assert_eq!(group.mismatch(&view(0, &[0, 1, 2])), None);
+        assert_eq!(problem(&group, &[(0, 0), (1, 1)]), None);
+        assert_eq!(problem(&group, &[(0, 0), (1, 1), (2, 2)]), None);
     }
 
     #[test]
     fn two_views_that_differ_are_noticed() {
-        let views = [view(0, &[0, 1]), view(1, &[0, 1]), view(2, &[0])];
+        let views = [view(0, 2), view(1, 2), view(2, 1)];
         let problem = difference(&views, |view| view.view_id).unwrap();
         assert!(problem.contains("node 2"), "{problem}");
         assert_eq!(difference(&views[..2], |view| view.view_id), None);
         assert_eq!(difference(&views, |view| view.sync), None);
     }
 
-    fn finish(samples: &[(u64, bool)], limit: u64) -> Check {
+    fn finish(looks: &[(u64, bool)], limit: u64) -> Check {
         let mut convergence = Convergence::new(Some(Duration::from_secs(limit)));
-        for (secs, fine) in samples {
-            convergence.sample(at(*secs), (!fine).then(|| "planted".to_owned()));
+        if let Some(((last, one), others)) = looks.split_last() {
+            others.iter().for_each(|(secs, one)| convergence.looked(at(*secs), *one));
+            convergence.ends(at(*last), (!one).then(|| "planted".to_owned()));
         }
         let mut truth = cluster(2);
         truth.separated(at(10), None);

@@ -7,6 +7,8 @@ use headcount_state::{Instance, MemberId, Time};
 
 use crate::checkers::{Metrics, Violations};
 use crate::duration::show;
+use crate::flags::Flags;
+use crate::numbers::Numbers;
 use crate::report::Check;
 use crate::sighting::{Kind, Sighting};
 use crate::truth::{Process, Truth};
@@ -16,11 +18,30 @@ use crate::truth::{Process, Truth};
 struct Crash {
     at: Time,
     node: usize,
-    /// The processes that held it as a member when it died, and when each noticed.
-    observers: BTreeMap<usize, Option<Time>>,
+    instance: Instance,
+    /// The processes that held it as a member when it died.
+    observers: Flags,
+    /// Those of them that noticed in time.
+    noticed: Flags,
+    /// And those that noticed too late, when each did.
+    late: BTreeMap<usize, Time>,
     first_suspected: Option<Time>,
     first_failed: Option<Time>,
     last_failed: Option<Time>,
+}
+
+impl Crash {
+    /// `process` noticed at `at`, `limit` being what it may take.
+    fn notice(&mut self, process: usize, at: Time, limit: Duration) {
+        if !self.observers.contains(process) || self.noticed.contains(process) {
+            return;
+        }
+        if at <= self.at + limit {
+            self.noticed.insert(process);
+        } else {
+            self.late.entry(process).or_insert(at);
+        }
+    }
 }
 
 /// All crashes so far.
@@ -28,13 +49,21 @@ struct Crash {
 pub(crate) struct Detection {
     limit: Option<Duration>,
     not_before: Option<Duration>,
-    crashes: BTreeMap<Instance, Crash>,
-    by_member: BTreeMap<MemberId, Vec<Instance>>,
+    crashes: Vec<Crash>,
+    /// Which crash was that of an instance.
+    by_instance: Numbers,
+    by_member: BTreeMap<MemberId, Vec<usize>>,
 }
 
 impl Detection {
     pub(crate) fn new(limit: Option<Duration>, not_before: Option<Duration>) -> Detection {
-        Detection { limit, not_before, crashes: BTreeMap::new(), by_member: BTreeMap::new() }
+        Detection {
+            limit,
+            not_before,
+            crashes: Vec::new(),
+            by_instance: Numbers::default(),
+            by_member: BTreeMap::new(),
+        }
     }
 
     /// `process` died at `at`, when `observers` held it as a member.
@@ -47,24 +76,25 @@ impl Detection {
         let crash = Crash {
             at,
             node: process.node,
-            observers: observers.map(|observer| (observer, None)).collect(),
+            instance: process.instance,
+            observers: observers.collect(),
+            noticed: Flags::default(),
+            late: BTreeMap::new(),
             first_suspected: None,
             first_failed: None,
             last_failed: None,
         };
-        self.crashes.insert(process.instance, crash);
-        self.by_member.entry(process.member).or_default().push(process.instance);
+        self.by_instance.set(process.instance.as_u64(), self.crashes.len());
+        self.by_member.entry(process.member).or_default().push(self.crashes.len());
+        self.crashes.push(crash);
     }
 
     pub(crate) fn seen(&mut self, sighting: &Sighting) {
         let Sighting { at, process, kind, .. } = *sighting;
         let (Some(subject), Some(life)) = (sighting.subject, sighting.life) else { return };
-        let notice = |crash: &mut Crash| {
-            if let Some(noticed) = crash.observers.get_mut(&process) {
-                noticed.get_or_insert(at);
-            }
-        };
-        if let Some(crash) = self.crashes.get_mut(&life.instance) {
+        let limit = self.limit.unwrap_or(Duration::MAX);
+        let known = self.by_instance.get(life.instance.as_u64());
+        if let Some(crash) = known.and_then(|number| self.crashes.get_mut(number)) {
             match kind {
                 Kind::Suspected => {
                     crash.first_suspected.get_or_insert(at);
@@ -72,18 +102,17 @@ impl Detection {
                 Kind::Failed => {
                     crash.first_failed.get_or_insert(at);
                     crash.last_failed = Some(at);
-                    notice(crash);
+                    crash.notice(process, at, limit);
                 }
                 _ => {}
             }
         }
         // Whoever hears of the next process of the name knows that this one is gone.
         if matches!(kind, Kind::Restarted | Kind::Joined | Kind::Left) {
-            for instance in self.by_member.get(&subject).into_iter().flatten() {
-                if *instance != life.instance
-                    && let Some(crash) = self.crashes.get_mut(instance)
-                {
-                    notice(crash);
+            for number in self.by_member.get(&subject).into_iter().flatten() {
+                let crash = &mut self.crashes[*number];
+                if crash.instance != life.instance {
+                    crash.notice(process, at, limit);
                 }
             }
         }
@@ -106,7 +135,7 @@ impl Detection {
     /// The median over all crashes that came so far, and the largest.
     fn measure(&self, metrics: &mut Metrics, name: &str, moment: impl Fn(&Crash) -> Option<Time>) {
         let after = |crash: &Crash| Some(moment(crash)?.since(crash.at).as_secs_f64());
-        let mut all: Vec<f64> = self.crashes.values().filter_map(after).collect();
+        let mut all: Vec<f64> = self.crashes.iter().filter_map(after).collect();
         all.sort_by(f64::total_cmp);
         if let (Some(median), Some(most)) = (all.get(all.len() / 2), all.last()) {
             metrics.insert(format!("{name}_s"), *median);
@@ -117,10 +146,10 @@ impl Detection {
     fn in_time(&self, truth: &Truth, end: Time, limit: Duration) -> Check {
         let mut late = Violations::default();
         let mut pairs = 0;
-        for crash in self.crashes.values() {
+        for crash in &self.crashes {
             let deadline = crash.at + limit;
-            for (observer, noticed) in &crash.observers {
-                let Some(process) = truth.process(*observer) else { continue };
+            for observer in crash.observers.iter() {
+                let Some(process) = truth.process(observer) else { continue };
                 let stopped = process.ended.is_some_and(|(ended, _)| ended <= deadline);
                 let hindered = truth.troubled(process.node, crash.at, deadline)
                     || truth.apart(process.node, crash.node, crash.at, deadline);
@@ -128,9 +157,11 @@ impl Detection {
                     continue;
                 }
                 pairs += 1;
+                if crash.noticed.contains(observer) {
+                    continue;
+                }
                 let (who, whom) = (process.node, crash.node);
-                match noticed {
-                    Some(at) if *at <= deadline => {}
+                match crash.late.get(&observer) {
                     Some(at) => late.add(|| {
                         let took = show(at.since(crash.at));
                         format!("node {who} noticed the crash of node {whom} after {took}")
@@ -150,7 +181,7 @@ impl Detection {
 
     fn patient(&self, patience: Duration) -> Check {
         let mut hasty = Violations::default();
-        for crash in self.crashes.values() {
+        for crash in &self.crashes {
             let took = crash.first_failed.map(|at| at.since(crash.at));
             if let Some(took) = took.filter(|took| *took < patience) {
                 hasty.add(|| format!("node {} was declared after {}", crash.node, show(took)));

@@ -10,6 +10,11 @@ pub(crate) mod detection;
 pub(crate) mod determinism;
 pub(crate) mod events;
 pub(crate) mod false_failures;
+pub(crate) mod idle;
+pub(crate) mod incarnations;
+pub(crate) mod measured;
+pub(crate) mod occupancy;
+pub(crate) mod statuses;
 pub(crate) mod versions;
 
 use std::collections::BTreeMap;
@@ -18,16 +23,20 @@ use std::time::Duration;
 use headcount_state::Time;
 
 use crate::report::Check;
-use crate::scenario::Scenario;
+use crate::scenario::{Fault, Scenario};
 use crate::sighting::Sighting;
 use crate::truth::Truth;
 use announcements::Announcements;
-use bounded::Bounded;
+use bounded::{Bounded, Sent};
 use convergence::Convergence;
 use corruption::Corruption;
 use detection::Detection;
 use events::Events;
 use false_failures::FalseFailures;
+use idle::Idle;
+use incarnations::Incarnations;
+use occupancy::Occupancy;
+use statuses::Statuses;
 use versions::Versions;
 
 /// Measurements by name.
@@ -73,9 +82,13 @@ impl Violations {
 #[derive(Debug)]
 pub(crate) struct Checkers {
     pub(crate) convergence: Convergence,
-    pub(crate) bounded: Bounded,
+    bounded: Bounded,
     pub(crate) corruption: Corruption,
     pub(crate) detection: Detection,
+    pub(crate) occupancy: Occupancy,
+    pub(crate) incarnations: Incarnations,
+    pub(crate) statuses: Statuses,
+    idle: Option<Idle>,
     false_failures: FalseFailures,
     announcements: Announcements,
     versions: Versions,
@@ -96,11 +109,26 @@ impl Checkers {
                 expect.max_calm_bytes_per_node_s,
             ),
             corruption: Corruption::default(),
+            occupancy: Occupancy::default(),
+            incarnations: Incarnations::default(),
+            statuses: Statuses::default(),
+            idle: expect.idle_within.map(|within| {
+                let faults = scenario.faults.iter().map(Fault::at);
+                Idle::new(within, faults.min().unwrap_or(scenario.duration))
+            }),
             detection: Detection::new(expect.detect_within, expect.detect_after),
             false_failures: FalseFailures::new(patience, expect.no_false_failures),
             announcements: Announcements::new(patience),
             versions: Versions::default(),
             events: Events::new(expect.events.clone(), scenario.nodes),
+        }
+    }
+
+    /// A node sent something.
+    pub(crate) fn sent(&mut self, at: Time, node: usize, what: Sent, bytes: usize) {
+        self.bounded.sent(at, node, what, bytes);
+        if let Some(idle) = &mut self.idle {
+            idle.sent(at, node, bytes);
         }
     }
 
@@ -116,6 +144,7 @@ impl Checkers {
     /// What was found up to `end`; `faulted` says whom a fault chose, by node.
     pub(crate) fn finish(
         &self,
+        scenario: &Scenario,
         truth: &Truth,
         end: Time,
         faulted: &[usize],
@@ -127,8 +156,12 @@ impl Checkers {
         checks.extend(self.detection.finish(truth, end, metrics));
         checks.extend(self.bounded.finish(end, metrics));
         checks.extend(self.corruption.finish(metrics));
-        checks.push(self.announcements.finish());
+        checks.push(self.announcements.finish(metrics));
         checks.push(self.versions.finish());
+        checks.push(self.incarnations.finish());
+        checks.push(self.occupancy.finish(metrics));
+        checks.extend(self.idle.as_ref().map(|idle| idle.finish(truth, end, metrics)));
+        checks.extend(self.statuses.finish(&scenario.expect.statuses));
         checks.extend(self.events.finish(truth, faulted));
         checks
     }

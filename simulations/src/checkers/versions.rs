@@ -1,17 +1,16 @@
 //! Does what a process is told of a member ever go back to an older version?
 
-use std::collections::BTreeMap;
-
-use headcount_state::{Life, MemberId};
+use headcount_state::Life;
 
 use crate::checkers::Violations;
+use crate::pairs::Pairs;
 use crate::report::Check;
 use crate::sighting::{Kind, Sighting};
 
 /// The largest version of each member that each process was told of.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
-    largest: BTreeMap<(usize, MemberId), (Life, u32)>,
+    largest: Pairs<(Life, u32)>,
     violations: Violations,
 }
 
@@ -21,8 +20,8 @@ impl Versions {
         // A claim that is terminal has no incarnation; it is above all of them.
         let terminal = matches!(sighting.kind, Kind::Failed | Kind::Left);
         let told = (life, if terminal { u32::MAX } else { sighting.incarnation });
-        let key = (sighting.process, subject);
-        let largest = *self.largest.entry(key).or_insert((life, sighting.incarnation));
+        let mut held = self.largest.of(sighting.process, subject);
+        let largest = held.get().unwrap_or((life, sighting.incarnation));
         if told < largest {
             let Sighting { at, observer, .. } = *sighting;
             self.violations.add(|| {
@@ -33,8 +32,7 @@ impl Versions {
                 )
             });
         }
-        let reached = largest.max((life, sighting.incarnation));
-        self.largest.insert(key, reached);
+        held.set(largest.max((life, sighting.incarnation)));
     }
 
     pub(crate) fn finish(&self) -> Check {

@@ -178,6 +178,8 @@ impl Simulation {
                 struck
             }
         };
+        let afflicted = self.truth.troubled_by(number as u64);
+        self.recorder.fault_begins(self.now, number, fault.kind(), &afflicted);
         if struck {
             self.faults_fired += 1;
         } else {
@@ -202,6 +204,10 @@ impl Simulation {
 
     /// Fault `number` of the scenario is over.
     pub(crate) fn end_fault(&mut self, number: usize) {
+        if let Some(fault) = self.scenario.faults.get(number) {
+            let afflicted = self.truth.troubled_by(number as u64);
+            self.recorder.fault_ends(self.now, number, fault.kind(), &afflicted);
+        }
         match self.scenario.faults.get(number) {
             Some(Fault::Partition { .. }) => {
                 self.ongoing.remove(&number);

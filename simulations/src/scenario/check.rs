@@ -60,6 +60,10 @@ impl Scenario {
         within(root("nodes"), self.nodes, 1, MOST_NODES)?;
         let start = |field| vec![Step::Key("start"), Step::Key(field)];
         within(start("seeds"), self.start.seeds, 1, self.nodes)?;
+        if self.start.known && !self.start.interval.is_zero() {
+            let problem = "does not go with `known`, by which all start at once; leave one out";
+            return Err(Wrong { path: start("interval"), problem: problem.to_owned() });
+        }
         let network = |field| vec![Step::Key("network"), Step::Key(field)];
         within(network("loss"), self.network.loss, 0.0, 1.0)?;
         let latency = self.network.latency.check();
@@ -73,17 +77,7 @@ impl Scenario {
         for (i, fault) in self.faults.iter().enumerate() {
             self.validate_fault(i, fault)?;
         }
-        for (i, rule) in self.expect.events.iter().enumerate() {
-            let path = |field| {
-                vec![Step::Key("expect"), Step::Key("events"), Step::Item(i), Step::Key(field)]
-            };
-            within(path("share"), rule.share, 0.0, 1.0)?;
-            for label in rule.about.iter().flatten().filter(|label| *label != "faulted") {
-                self.validate_label(label)
-                    .map_err(|problem| Wrong { path: path("about"), problem })?;
-            }
-        }
-        Ok(())
+        self.validate_expect()
     }
 
     fn validate_fault(&self, i: usize, fault: &Fault) -> Result<(), Wrong> {
@@ -116,7 +110,7 @@ impl Scenario {
         validate_values(fault, &path)
     }
 
-    fn validate_label(&self, label: &str) -> Result<(), String> {
+    pub(super) fn validate_label(&self, label: &str) -> Result<(), String> {
         let joining = self.faults.iter().map(|fault| match fault {
             Fault::Join { count, .. } => *count,
             Fault::Churn(churn) if churn.join > 0 => churn.most_steps(),
@@ -234,7 +228,7 @@ fn within_time(
     Err(Wrong { path, problem: format!("{value} is out of range; use {least} to {most}") })
 }
 
-fn within<T>(path: FieldPath, value: T, least: T, most: T) -> Result<(), Wrong>
+pub(super) fn within<T>(path: FieldPath, value: T, least: T, most: T) -> Result<(), Wrong>
 where
     T: PartialOrd + std::fmt::Display,
 {

@@ -32,9 +32,19 @@ pub struct Expect {
     /// The most bytes per second and node, on average, over the last ten seconds.
     #[serde(skip_serializing_if = "is_default")]
     pub max_calm_bytes_per_node_s: Option<f64>,
+    /// Traffic is back to what it was before the first fault, per node and within a fifth, no later
+    /// than this after the last change. Rates are taken over five seconds.
+    #[serde(with = "duration::option", skip_serializing_if = "is_default")]
+    pub idle_within: Option<Duration>,
     /// What observers must have been told.
     #[serde(skip_serializing_if = "is_default")]
     pub events: Vec<EventRule>,
+    /// How members must be shown at some moment.
+    #[serde(skip_serializing_if = "is_default")]
+    pub statuses: Vec<StatusRule>,
+    /// What must have been counted and measured.
+    #[serde(skip_serializing_if = "is_default")]
+    pub metrics: Vec<MetricRule>,
 }
 
 impl Default for Expect {
@@ -46,7 +56,10 @@ impl Default for Expect {
             detect_after: None,
             max_bytes_per_node_s: None,
             max_calm_bytes_per_node_s: None,
+            idle_within: None,
             events: Vec::new(),
+            statuses: Vec::new(),
+            metrics: Vec::new(),
         }
     }
 }
@@ -83,4 +96,57 @@ pub struct EventRule {
 
 fn all() -> f64 {
     1.0
+}
+
+/// How observers must show members at one moment.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusRule {
+    /// When, counted from the start.
+    #[serde(with = "duration")]
+    pub at: Duration,
+    /// Which members: node labels, or `faulted` for every node that a fault chose by then.
+    pub about: Vec<String>,
+    /// The observers, by label. Left out: every running node that no fault chose by then.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub by: Option<Vec<String>>,
+    /// How they are shown.
+    pub shown: Shown,
+    /// Which share of the pairs of observer and member must be so. Default 1: all.
+    #[serde(default = "all")]
+    pub share: f64,
+}
+
+/// How a member is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    /// Alive.
+    Alive,
+    /// Suspect.
+    Suspect,
+    /// Failed.
+    Failed,
+    /// Left.
+    Left,
+    /// Not at all: forgotten, or never heard of.
+    Absent,
+    /// Alive or suspect.
+    Here,
+    /// Failed, left or not at all.
+    Gone,
+}
+
+/// Bounds of one figure of the report.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricRule {
+    /// Its name among the report's metrics. A run that has no such figure fails the check.
+    pub name: String,
+    /// The least. Default: any.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub at_least: Option<f64>,
+    /// The most. Default: any.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub at_most: Option<f64>,
 }

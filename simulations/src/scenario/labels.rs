@@ -2,6 +2,8 @@
 
 use headcount_state::MemberId;
 
+use crate::scenario::ScenarioError;
+
 /// What a text stands for as a label; `None` if it is none.
 pub(crate) fn parse(label: &str) -> Option<Label> {
     if let Some((first, last)) = label.split_once('-') {
@@ -13,6 +15,25 @@ pub(crate) fn parse(label: &str) -> Option<Label> {
         return Some(Label::Copy(number(name)?, copy));
     }
     number(label).map(|number| Label::Range(number, number))
+}
+
+/// The name and the label of the one node that a label stands for.
+///
+/// # Errors
+/// [`ScenarioError`], about `field`, if it stands for none or for several.
+pub(crate) fn only_label(field: &str, label: &str) -> Result<(String, String), ScenarioError> {
+    match parse(label) {
+        Some(Label::Range(first, last)) if first == last => {
+            Ok((format!("n{first}"), format!("n{first}")))
+        }
+        Some(Label::Copy(number, copy)) => Ok((format!("n{number}"), format!("n{number}#{copy}"))),
+        _ => Err(ScenarioError {
+            file: None,
+            line: None,
+            field: field.to_owned(),
+            problem: format!("`{label}` is no node; write n3 or n3#2"),
+        }),
+    }
 }
 
 /// What a label stands for.

@@ -3,9 +3,11 @@
 mod check;
 mod error;
 mod expect;
+mod expectable;
 mod fault;
 mod labels;
 mod read;
+mod settings;
 mod write;
 
 use std::time::Duration;
@@ -18,12 +20,12 @@ use crate::duration;
 use crate::network::Latency;
 
 pub use error::ScenarioError;
-pub use expect::{EventRule, Expect};
+pub use expect::{EventRule, Expect, MetricRule, Shown, StatusRule};
 pub use fault::{
     Churn, Clock, Direction, Fault, FrozenTimers, Latencies, Protocol, Reorder, SetSeeds, Slow,
     StreamTrouble, Streams, Targets, Update,
 };
-pub(crate) use labels::{members_of, nodes_of};
+pub(crate) use labels::{Label, members_of, nodes_of, only_label, parse};
 use write::is_default;
 
 /// A cluster's story, told in a TOML file or built in Rust. `docs/simulation.md` describes every
@@ -66,6 +68,9 @@ pub struct Scenario {
     /// The file it was read from.
     #[serde(skip)]
     pub(crate) file: Option<String>,
+    /// What [`Scenario::with_settings`] changed in it.
+    #[serde(skip)]
+    pub(crate) settings: Vec<String>,
 }
 
 /// How long a scenario takes to run.
@@ -188,7 +193,8 @@ impl Default for NetworkSettings {
     }
 }
 
-/// How the nodes start: node i at i times the interval, each joining through the seeds.
+/// How the nodes start: node i at i times the interval, each joining through the seeds, unless
+/// they know each other.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Start {
@@ -197,11 +203,13 @@ pub struct Start {
     pub interval: Duration,
     /// How many of the first nodes are the seeds of everybody. Default 1.
     pub seeds: usize,
+    /// All start at once and know each other already, as after a join long ago. Default false.
+    pub known: bool,
 }
 
 impl Default for Start {
     fn default() -> Start {
-        Start { interval: Duration::ZERO, seeds: 1 }
+        Start { interval: Duration::ZERO, seeds: 1, known: false }
     }
 }
 
@@ -221,6 +229,7 @@ impl Scenario {
             faults: Vec::new(),
             expect: Expect::default(),
             file: None,
+            settings: Vec::new(),
         }
     }
 
@@ -254,6 +263,8 @@ impl Scenario {
     /// The one line that runs it again.
     pub fn replay(&self, seed: u64) -> String {
         let file = self.file.as_deref().unwrap_or(&self.name);
-        format!("headcount sim run {file} --seed {seed}")
+        let setting = |setting: &String| format!(" --set '{setting}'");
+        let settings: String = self.settings.iter().map(setting).collect();
+        format!("headcount sim run {file} --seed {seed}{settings}")
     }
 }

@@ -1,17 +1,7 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::support::headcount;
-
-/// Exit code 2, nothing on the standard output, and every hint in the message.
-fn refused(args: &[&str], hints: &[&str]) {
-    let ended = headcount(args);
-    assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
-    assert_eq!(ended.stdout, "", "{args:?}");
-    for hint in hints {
-        assert!(ended.stderr.contains(hint), "{args:?} should say {hint:?}: {}", ended.stderr);
-    }
-}
+use crate::support::refused;
 
 #[test]
 fn a_flag_that_cannot_be_is_named_with_its_remedy() {

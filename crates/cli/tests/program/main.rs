@@ -3,5 +3,6 @@
 mod agent;
 mod bad_input;
 mod local;
+mod plot;
 mod sim;
 mod support;

@@ -34,6 +34,16 @@ pub(crate) fn headcount(args: &[&str]) -> Ended {
     ended(child, || stdout.join().expect("it reads to the end"))
 }
 
+/// Exit code 2, nothing on the standard output, and every hint in the message.
+pub(crate) fn refused(args: &[&str], hints: &[&str]) {
+    let ended = headcount(args);
+    assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
+    assert_eq!(ended.stdout, "", "{args:?}");
+    for hint in hints {
+        assert!(ended.stderr.contains(hint), "{args:?} should say {hint:?}: {}", ended.stderr);
+    }
+}
+
 /// Runs the program to its end with nobody reading its standard output.
 pub(crate) fn unheard(args: &[&str]) -> Ended {
     let mut child = spawn(args);

@@ -1,0 +1,191 @@
+//! `headcount sim bench`: how fast simulations are, beside an event loop that only queues.
+
+use std::process::{self, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use headcount::Time;
+use headcount_sim::{Benchmark, Simulation, benchmarks};
+use serde::{Deserialize, Serialize};
+
+use crate::sim::source::unusable;
+use crate::failure::Failure;
+use crate::{output, table};
+
+/// The seed of every measurement.
+const SEED: u64 = 1;
+
+/// The bare loop is repeated until it has taken this long.
+const BARE_LEAST: Duration = Duration::from_millis(200);
+
+/// The flags of `headcount sim bench`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Measures this one alone, in this process: calm-128, crash-128, calm-1000, ...
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+
+    /// Prints one JSON document instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured of one simulation.
+#[derive(Debug, Deserialize, Serialize)]
+struct Measured {
+    /// What was simulated: `calm-128` are 128 nodes to which nothing happens.
+    name: String,
+    /// How much virtual time was measured, in seconds.
+    virtual_s: f64,
+    /// How long it took, in seconds.
+    wall_s: f64,
+    /// How much of that the process had a processor, in seconds, where the system says so.
+    processor_s: Option<f64>,
+    /// Virtual seconds in a second.
+    virtual_s_per_s: f64,
+    /// How many events there were: datagrams, timers and whatever else was queued.
+    events: u64,
+    /// How long one took, in nanoseconds.
+    event_ns: f64,
+    /// How long one took in a loop that queues the same events and does nothing else.
+    bare_event_ns: f64,
+    /// How many times slower the simulation is than that loop.
+    times_bare: f64,
+    /// The most memory that the process had up to the end of the simulation, in MiB, where the
+    /// system says so.
+    peak_memory_mib: Option<f64>,
+}
+
+/// Measures all benchmarks, each in a process of its own so that its memory is its own too, or
+/// the one that is named.
+///
+/// # Errors
+/// A name that no benchmark has, a process that did not end well.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let all = benchmarks();
+    let measured = match &args.only {
+        Some(name) => {
+            let named = all.iter().find(|benchmark| benchmark.name == *name);
+            let names: Vec<&str> = all.iter().map(|benchmark| benchmark.name.as_str()).collect();
+            let problem = || format!("is no benchmark; use one of {}", names.join(", "));
+            vec![measure(named.ok_or_else(|| Failure::input(name, problem()))?)?]
+        }
+        None => all.iter().map(measure_apart).collect::<Result<_, _>>()?,
+    };
+    if args.json { output::json(&measured) } else { output::line(&show(&measured)) }
+}
+
+fn measure_apart(benchmark: &Benchmark) -> Result<Measured, Failure> {
+    let name = &benchmark.name;
+    output::note(&format!("measuring {name}"));
+    let failed = |problem: &dyn std::fmt::Display| Failure::Unmet(format!("{name}: {problem}"));
+    let program = env::current_exe().map_err(|error| failed(&error))?;
+    let mut command = process::Command::new(program);
+    command.args(["sim", "bench", "--json", "--only", name]).stderr(Stdio::inherit());
+    let output = command.output().map_err(|error| failed(&error))?;
+    if !output.status.success() {
+        return Err(failed(&output.status));
+    }
+    let measured: Vec<Measured> =
+        serde_json::from_slice(&output.stdout).map_err(|error| failed(&error))?;
+    measured.into_iter().next().ok_or_else(|| failed(&"nothing was measured"))
+}
+
+fn measure(benchmark: &Benchmark) -> Result<Measured, Failure> {
+    let Benchmark { name, scenario, warm_up } = benchmark;
+    let mut simulation = Simulation::new(scenario, SEED).map_err(unusable)?;
+    // What strikes at the end of the warm-up is measured.
+    simulation.run_until(Time::ZERO + *warm_up - Duration::from_micros(1));
+    simulation.begin_event_log();
+    let began = Stopwatch::start();
+    simulation.run_until(Time::ZERO + scenario.duration);
+    let (wall_s, processor_s) = began.passed();
+    let log = simulation.end_event_log();
+    let peak_memory_mib = peak_memory_mib();
+
+    let began = Stopwatch::start();
+    let mut bare_events = 0;
+    while began.wall.elapsed() < BARE_LEAST {
+        bare_events += log.replay();
+    }
+    let (bare_wall_s, bare_processor_s) = began.passed();
+
+    let virtual_s = (scenario.duration - *warm_up).as_secs_f64();
+    let took = processor_s.unwrap_or(wall_s);
+    let event_ns = took * 1e9 / log.events() as f64;
+    let bare_event_ns = bare_processor_s.unwrap_or(bare_wall_s) * 1e9 / bare_events as f64;
+    Ok(Measured {
+        name: name.clone(),
+        virtual_s,
+        wall_s,
+        processor_s,
+        virtual_s_per_s: virtual_s / took,
+        events: log.events(),
+        event_ns,
+        bare_event_ns,
+        times_bare: event_ns / bare_event_ns,
+        peak_memory_mib,
+    })
+}
+
+fn show(measured: &[Measured]) -> String {
+    let titles = [
+        "nodes",
+        "virtual s",
+        "s",
+        "virtual s per s",
+        "events",
+        "ns per event",
+        "bare loop",
+        "times bare",
+        "peak MiB",
+    ];
+    let row = |m: &Measured| {
+        vec![
+            m.name.clone(),
+            format!("{:.0}", m.virtual_s),
+            format!("{:.2}", m.processor_s.unwrap_or(m.wall_s)),
+            format!("{:.1}", m.virtual_s_per_s),
+            m.events.to_string(),
+            format!("{:.0}", m.event_ns),
+            format!("{:.0}", m.bare_event_ns),
+            format!("{:.1}", m.times_bare),
+            m.peak_memory_mib.map_or("-".to_owned(), |mib| format!("{mib:.0}")),
+        ]
+    };
+    table::aligned(titles.map(str::to_owned).to_vec(), measured.iter().map(row))
+}
+
+/// Measures real time, and how much of it the process had a processor: others may want it too.
+struct Stopwatch {
+    wall: Instant,
+    processor: Option<Duration>,
+}
+
+impl Stopwatch {
+    fn start() -> Stopwatch {
+        Stopwatch { wall: Instant::now(), processor: processor_time() }
+    }
+
+    /// Seconds since the start: real ones, and ones on a processor.
+    fn passed(&self) -> (f64, Option<f64>) {
+        let processor = processor_time().zip(self.processor);
+        let processor = processor.map(|(now, then)| now.saturating_sub(then).as_secs_f64());
+        (self.wall.elapsed().as_secs_f64(), processor)
+    }
+}
+
+/// How long the first thread of this process has run: the first number of Linux's
+/// `/proc/self/schedstat`, in nanoseconds.
+fn processor_time() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
+/// The `VmHWM` of Linux's `/proc/self/status`.
+fn peak_memory_mib() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kib / 1_024.0)
+}

@@ -1,0 +1,50 @@
+//! `headcount sim`: scenarios on a virtual network, in virtual time. One command a file.
+
+mod batch;
+mod bench;
+mod compare;
+mod plot;
+mod progress;
+mod replay;
+mod run;
+mod shrink;
+mod source;
+mod statistics;
+mod sweep;
+
+use crate::failure::Failure;
+
+/// What `headcount sim` can do.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Runs one scenario with one seed and reports what was checked and measured
+    Run(run::Args),
+    /// Runs scenarios with many seeds and lists those that fail, each with the line that replays it
+    Sweep(sweep::Args),
+    /// Shows what happened in a run, as one node or about one member
+    Replay(replay::Args),
+    /// Looks for a smaller scenario that still fails: shorter, with fewer nodes and faults
+    Shrink(shrink::Args),
+    /// Runs two scenarios with the same seeds and shows their measurements side by side
+    Compare(compare::Args),
+    /// Draws runs of a scenario: one HTML page that needs no network
+    Plot(plot::Args),
+    /// Measures how fast simulations are, beside an event loop that only queues the same events
+    Bench(bench::Args),
+}
+
+/// Does what `command` says.
+///
+/// # Errors
+/// A scenario that cannot be run, a check that failed.
+pub(crate) fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Shrink(args) => shrink::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Plot(args) => plot::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    }
+}

@@ -1,0 +1,227 @@
+//! What a datagram or a frame says, decoded from its bytes.
+
+use std::fmt;
+
+use headcount_state::{MemberId, Update};
+use headcount_wire::{
+    Body, ClusterId, Frame, Heartbeat, Purpose, Target, decode_datagram, decode_frame,
+};
+use serde::Serialize;
+
+use crate::recorder::names::Names;
+
+/// What a datagram or a frame says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Message {
+    /// `ping`, `ack`, `ping_req`, `nack`, `gossip`, `hello`, `refuse`, `chunk` or `unreadable`.
+    pub kind: &'static str,
+    /// Who is meant, or who answered, where the message says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// The number by which an answer is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<u32>,
+    /// What else there is to say; empty if nothing.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub note: String,
+    /// The claims that it carries.
+    pub claims: Vec<Told>,
+}
+
+/// One claim of a message.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Told {
+    /// About whom.
+    pub member: String,
+    /// What is said: `alive`, `suspect`, `failed`, `closed`, `left` or `evicted`.
+    pub status: &'static str,
+    /// Which life of the name.
+    pub generation: u64,
+    /// Which process lives it, in hexadecimal.
+    pub instance: String,
+    /// The owner's counter within the life.
+    pub incarnation: u32,
+    /// How long ago the claim was made, as far as the teller knows, in seconds.
+    pub age_s: f64,
+    /// Who accused, for suspicions and failures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuser: Option<String>,
+    /// Whether the member's attributes come with it.
+    pub attributes: bool,
+}
+
+/// A message, and the members whom it concerns apart from those that its claims are about.
+pub(super) struct Decoded {
+    pub(super) message: Message,
+    /// The members that the claims are about, in their order.
+    pub(super) members: Vec<MemberId>,
+    /// Who is meant or answered.
+    pub(super) party: Option<MemberId>,
+}
+
+impl Decoded {
+    pub(super) fn datagram(bytes: &[u8], cluster: ClusterId, names: &Names) -> Decoded {
+        let datagram = match decode_datagram(cluster, bytes) {
+            Ok(datagram) => datagram,
+            Err(error) => return Decoded::unreadable(&error.to_string()),
+        };
+        let mut said = Said::from(datagram.heartbeat);
+        match datagram.body {
+            Body::Ping { nonce, target } => said.ping(nonce, target),
+            Body::Ack { nonce, responder, not_me } => said.ack(nonce, responder, not_me),
+            Body::PingReq { nonce, target, want_nack, .. } => {
+                said.kind = "ping_req";
+                said.nonce = Some(nonce);
+                said.party = Some(target.id);
+                said.note = if want_nack { "nack wanted" } else { "" }.to_owned();
+            }
+            Body::Nack { nonce } => {
+                said.kind = "nack";
+                said.nonce = Some(nonce);
+            }
+            Body::Gossip { table } => {
+                said.kind = "gossip";
+                said.note = match table {
+                    None => String::new(),
+                    Some(part) => {
+                        let whole =
+                            if part.complete { "the whole table" } else { "part of the table" };
+                        format!("{whole}{}", if part.reply { ", yours wanted" } else { "" })
+                    }
+                };
+            }
+        }
+        said.decoded(&datagram.updates, names)
+    }
+
+    /// `frame` is a frame without the length before it.
+    pub(super) fn frame(frame: &[u8], cluster: ClusterId, names: &Names) -> Decoded {
+        let frame = match decode_frame(cluster, frame) {
+            Ok(frame) => frame,
+            Err(error) => return Decoded::unreadable(&error.to_string()),
+        };
+        let mut said = Said::from(frame.heartbeat);
+        let mut updates = Vec::new();
+        match frame.frame {
+            Frame::Hello(hello) => {
+                said.kind = "hello";
+                said.note = match hello.purpose {
+                    Purpose::Join => "join",
+                    Purpose::Exchange => "exchange",
+                }
+                .to_owned();
+                updates.extend(hello.own);
+            }
+            Frame::Refuse(refuse) => {
+                said.kind = "refuse";
+                said.note = format!("{:?}: {}", refuse.code, refuse.detail).to_lowercase();
+            }
+            Frame::Chunk { updates: rows, last } => {
+                said.kind = "chunk";
+                said.note = if last { "the last" } else { "" }.to_owned();
+                updates = rows;
+            }
+            Frame::Ping { nonce, target } => said.ping(nonce, Some(target)),
+            Frame::Ack { nonce, not_me } => said.ack(nonce, None, not_me),
+        }
+        said.decoded(&updates, names)
+    }
+
+    fn unreadable(why: &str) -> Decoded {
+        let message = Message {
+            kind: "unreadable",
+            about: None,
+            nonce: None,
+            note: why.to_owned(),
+            claims: Vec::new(),
+        };
+        Decoded { message, members: Vec::new(), party: None }
+    }
+
+    /// What of it concerns one member: claims about others are left out. `None` if nothing does.
+    pub(super) fn about(self, member: MemberId) -> Option<Message> {
+        let Decoded { mut message, members, party } = self;
+        let mut about = members.iter().map(|id| *id == member);
+        message.claims.retain(|_| about.next().unwrap_or(false));
+        (party == Some(member) || !message.claims.is_empty()).then_some(message)
+    }
+}
+
+/// The parts of a message as they are found.
+struct Said {
+    sender: MemberId,
+    kind: &'static str,
+    nonce: Option<u32>,
+    party: Option<MemberId>,
+    note: String,
+}
+
+impl Said {
+    fn from(heartbeat: Heartbeat) -> Said {
+        let sender = heartbeat.sender.id;
+        Said { sender, kind: "", nonce: None, party: None, note: String::new() }
+    }
+
+    fn ping(&mut self, nonce: u32, target: Option<Target>) {
+        self.kind = "ping";
+        self.nonce = Some(nonce);
+        self.party = target.map(|target| target.id);
+    }
+
+    fn ack(&mut self, nonce: u32, responder: Option<Target>, not_me: bool) {
+        self.kind = "ack";
+        self.nonce = Some(nonce);
+        self.party = Some(responder.map_or(self.sender, |responder| responder.id));
+        self.note = if not_me { "not me" } else { "" }.to_owned();
+    }
+
+    fn decoded(self, updates: &[Update], names: &Names) -> Decoded {
+        let message = Message {
+            kind: self.kind,
+            about: self.party.map(|party| names.member(party)),
+            nonce: self.nonce,
+            note: self.note,
+            claims: updates.iter().map(|update| Told::of(update, names)).collect(),
+        };
+        let members = updates.iter().map(|update| update.claim.id).collect();
+        Decoded { message, members, party: self.party }
+    }
+}
+
+impl Told {
+    fn of(update: &Update, names: &Names) -> Told {
+        let life = update.claim.life();
+        Told {
+            member: names.member(update.claim.id),
+            status: update.claim.status().as_str(),
+            generation: life.generation,
+            instance: format!("{:016x}", life.instance.as_u64()),
+            incarnation: update.claim.version.incarnation(),
+            age_s: update.age.as_secs_f64(),
+            accuser: update.accuser.map(|accuser| names.member(accuser)),
+            attributes: update.attributes.is_some(),
+        }
+    }
+}
+
+impl fmt::Display for Message {
+    /// The message without its claims.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind)?;
+        self.about.iter().try_for_each(|about| write!(f, " {about}"))?;
+        self.nonce.iter().try_for_each(|nonce| write!(f, " #{nonce:08x}"))?;
+        if !self.note.is_empty() {
+            write!(f, " ({})", self.note)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Told { member, status, generation, incarnation, age_s, .. } = self;
+        write!(f, "{member} {status} {generation}/{incarnation}, {age_s:.3} s old")?;
+        self.accuser.iter().try_for_each(|accuser| write!(f, ", accused by {accuser}"))?;
+        write!(f, "{}", if self.attributes { ", with attributes" } else { "" })
+    }
+}

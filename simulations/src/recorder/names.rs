@@ -1,0 +1,28 @@
+//! What nodes and members are called.
+
+use std::collections::BTreeMap;
+
+use headcount_state::MemberId;
+
+/// The labels of all nodes, and the names of all members.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    nodes: Vec<String>,
+    members: BTreeMap<MemberId, String>,
+}
+
+impl Names {
+    pub(super) fn add(&mut self, label: &str, name: &str) {
+        self.nodes.push(label.to_owned());
+        self.members.insert(MemberId::of(name), name.to_owned());
+    }
+
+    pub(super) fn node(&self, node: usize) -> String {
+        self.nodes.get(node).cloned().unwrap_or_else(|| format!("node {node}"))
+    }
+
+    /// The member's name; its id in hexadecimal if no node ever had it.
+    pub(super) fn member(&self, id: MemberId) -> String {
+        self.members.get(&id).cloned().unwrap_or_else(|| format!("{:016x}", id.as_u64()))
+    }
+}

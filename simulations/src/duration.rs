@@ -67,6 +67,24 @@ pub(crate) mod option {
     }
 }
 
+/// For differences, in microseconds: a duration with or without a minus before it.
+pub(crate) mod signed {
+    use super::*;
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<i64, D::Error> {
+        let text = String::deserialize(input)?;
+        let (size, sign) = text.strip_prefix('-').map_or((&text[..], 1), |size| (size, -1));
+        // The longest duration fits many times over.
+        parse(size).map(|size| sign * size.as_micros() as i64).map_err(D::Error::custom)
+    }
+
+    pub(crate) fn serialize<S: Serializer>(micros: &i64, output: S) -> Result<S::Ok, S::Error> {
+        let size = show(Duration::from_micros(micros.unsigned_abs()));
+        let sign = if *micros < 0 { "-" } else { "" };
+        format!("{sign}{size}").serialize(output)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

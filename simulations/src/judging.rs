@@ -19,8 +19,10 @@ impl Simulation {
             self.checkers.finish(&self.scenario, &self.truth, self.now, &faulted, &mut metrics);
         if !self.scenario.faults.is_empty() {
             let fired = format!("{} struck", self.faults_fired);
-            let pass = self.misfires.is_empty();
-            let detail = if pass { fired } else { self.misfires.join("\n") };
+            let misfires: Vec<String> =
+                self.misfires.iter().cloned().chain(self.idle_faults()).collect();
+            let pass = misfires.is_empty();
+            let detail = if pass { fired } else { misfires.join("\n") };
             checks.push(Check::new("faults_struck", pass, detail));
         }
         self.count(&mut metrics);
@@ -51,6 +53,7 @@ impl Simulation {
         }
         metrics.insert("trace_entries".to_owned(), self.trace.entries() as f64);
         metrics.insert("faults_fired".to_owned(), self.faults_fired as f64);
+        self.show_effects(metrics);
         let mut counters = self.gone.clone();
         for running in self.nodes.iter().filter_map(|node| node.running.as_ref()) {
             counters.add(running.engine.stats());

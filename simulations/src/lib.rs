@@ -32,6 +32,7 @@
 mod addresses;
 mod bench;
 mod checkers;
+mod clock;
 mod duration;
 mod faults;
 mod flags;
@@ -52,6 +53,7 @@ mod scenario;
 mod shrink;
 mod sighting;
 mod simulation;
+mod slowness;
 mod standstill;
 mod story;
 mod streams;
@@ -65,9 +67,9 @@ pub use network::{Delivery, DropReason, Latency, Verdict};
 pub use recorder::{Entry, Happening, Message, Second, Selection, Told, Traffic};
 pub use report::{Check, Outcome, Report};
 pub use scenario::{
-    Class, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers, MetricRule,
-    NetworkSettings, Protocol, Regression, Scenario, ScenarioError, Shown, Start, StatusRule,
-    Targets,
+    Churn, Class, Clock, Direction, EngineSettings, EventRule, Expect, Fault, FrozenTimers,
+    Latencies, MetricRule, NetworkSettings, Protocol, Regression, Reorder, Scenario, ScenarioError,
+    SetSeeds, Shown, Slow, Start, StatusRule, StreamTrouble, Streams, Targets, Update,
 };
 pub use shrink::{Attempt, Limits, Shrunk, shrink};
 pub use sighting::{Kind, Sighting};

@@ -152,7 +152,7 @@ impl Simulation {
             if running.leaving {
                 continue;
             }
-            if node.standstill.is_some() || self.network.impairs(index) {
+            if node.is_impaired() || self.network.impairs(index) {
                 group.tolerated.insert(process.member);
             } else {
                 group.required.entry(process.member).or_default().insert(process.instance);

@@ -12,6 +12,7 @@ use crate::addresses::{Addresses, address};
 use crate::checkers::Checkers;
 use crate::checkers::bounded::Sent;
 use crate::checkers::corruption::Holding;
+use crate::faults::{Ongoing, asks_memory, kept_by_host};
 use crate::judging::Counters;
 use crate::looks::Looks;
 use crate::network::{Delivery, DropReason, Network, Sides, Verdict, flip};
@@ -20,7 +21,7 @@ use crate::queue::Queue;
 use crate::random::Random;
 use crate::recorder::Recorder;
 use crate::report::Report;
-use crate::scenario::{Scenario, ScenarioError};
+use crate::scenario::{Fault, Scenario, ScenarioError};
 use crate::sighting::{Journal, Sighting};
 use crate::standstill::Cycle;
 use crate::streams::{StreamAction, Streams};
@@ -54,6 +55,10 @@ pub(crate) enum Action {
     Cycle(usize),
     /// A process that stood still reads the next message that waits.
     Read(usize),
+    /// A timer of a slow process fires, later than it was due.
+    LateTimer(usize),
+    /// A slow process is done with what it was at.
+    Work(usize),
     /// A process that is leaving has waited long enough.
     LeaveDeadline { node: usize, process: usize },
     /// The views are compared.
@@ -90,7 +95,7 @@ pub struct Simulation {
     pub(crate) queue: Queue<Action>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) addresses: Addresses,
-    seeds: Vec<SocketAddr>,
+    pub(crate) seeds: Vec<SocketAddr>,
     pub(crate) network: Network,
     pub(crate) streams: Streams,
     pub(crate) fault_luck: Random,
@@ -99,6 +104,14 @@ pub struct Simulation {
     /// Faults of the scenario that struck nobody, in words.
     pub(crate) misfires: Vec<String>,
     pub(crate) faults_fired: u64,
+    /// How often each fault struck a node, by its number.
+    pub(crate) hits: BTreeMap<usize, u64>,
+    /// How many messages and timers were handled late for each fault.
+    pub(crate) slowed: BTreeMap<usize, u64>,
+    /// Faults that go on step by step, by number.
+    pub(crate) ongoing: BTreeMap<usize, Ongoing>,
+    /// Whether hosts keep what their processes knew.
+    keeps_memory: bool,
     /// Freezes that come again and again, by the number of the fault.
     pub(crate) cycles: BTreeMap<usize, Cycle>,
     pub(crate) trace: Trace,
@@ -144,6 +157,10 @@ impl Simulation {
             faulted: BTreeSet::new(),
             misfires: Vec::new(),
             faults_fired: 0,
+            hits: BTreeMap::new(),
+            slowed: BTreeMap::new(),
+            ongoing: BTreeMap::new(),
+            keeps_memory: asks_memory(scenario),
             cycles: BTreeMap::new(),
             trace: Trace::new(seed),
             truth: Truth::default(),
@@ -158,6 +175,11 @@ impl Simulation {
             #[cfg(feature = "planted-bugs")]
             rules: headcount_swim::Rules::default(),
         };
+        let before_start = |fault: &Fault| matches!(fault, Fault::Seeds(_)) && fault.at().is_zero();
+        let first = |(_, fault): &(usize, &Fault)| before_start(fault);
+        for (number, _) in scenario.faults.iter().enumerate().filter(first) {
+            simulation.queue.push(Time::ZERO, Action::Fault(number));
+        }
         let mut start = Time::ZERO;
         for number in 0..scenario.nodes {
             let label = format!("n{number}");
@@ -171,7 +193,9 @@ impl Simulation {
             simulation.queue.push(start, Action::StartKnown);
         }
         for (number, fault) in scenario.faults.iter().enumerate() {
-            simulation.queue.push(Time::ZERO + fault.at(), Action::Fault(number));
+            if !before_start(fault) {
+                simulation.queue.push(Time::ZERO + fault.at(), Action::Fault(number));
+            }
             if let Some(until) = fault.until() {
                 simulation.queue.push(Time::ZERO + until, Action::FaultEnd(number));
             }
@@ -260,12 +284,12 @@ impl Simulation {
     /// The network falls into these sides, and one more for the nodes in none of them.
     pub fn partition(&mut self, sides: &[&[usize]]) {
         let sides: Vec<Vec<usize>> = sides.iter().map(|side| side.to_vec()).collect();
-        self.set_sides(Some(Sides::new(&sides)));
+        self.set_sides(Some(Sides::new(&sides)), None);
     }
 
     /// The network is one again.
     pub fn heal(&mut self) {
-        self.set_sides(None);
+        self.set_sides(None, None);
     }
 
     fn perform(&mut self, action: Action) {
@@ -275,7 +299,7 @@ impl Simulation {
             _ => None,
         };
         let ready = match concerned {
-            Some(node) => self.put_off(node, action),
+            Some(node) => self.put_off(node, action).and_then(|action| self.line_up(node, action)),
             None => Some(action),
         };
         if let Some(action) = ready {
@@ -292,8 +316,10 @@ impl Simulation {
             Action::Stream(node, action) => self.stream(node, *action),
             Action::Fault(number) => self.strike(number),
             Action::FaultEnd(number) => self.end_fault(number),
-            Action::Cycle(number) => self.cycle(number),
+            Action::Cycle(number) => self.go_on(number),
             Action::Read(node) => self.read(node),
+            Action::LateTimer(node) => self.late_timer(node),
+            Action::Work(node) => self.work(node),
             Action::LeaveDeadline { node, process } => {
                 if self.nodes[node].running.as_ref().is_some_and(|r| r.process == process) {
                     self.stop(node);
@@ -313,12 +339,17 @@ impl Simulation {
     }
 
     fn wake(&mut self, node: usize) {
-        let Some(running) = self.nodes[node].running.as_mut() else { return };
-        if running.wake != Some(self.now) {
-            return;
+        let Some(running) = self.nodes[node].running.as_ref() else { return };
+        if running.wake == Some(self.now) {
+            self.tick(node);
         }
+    }
+
+    /// The engine of a node does what is due.
+    pub(crate) fn tick(&mut self, node: usize) {
+        let Some(running) = self.nodes[node].running.as_mut() else { return };
         running.wake = None;
-        running.engine.tick(self.now);
+        running.engine.tick(running.clock.local(self.now));
         self.settle(node);
     }
 
@@ -334,15 +365,16 @@ impl Simulation {
         self.delivered += 1;
         self.trace.add(b'd', self.now, sender as u64, node as u64, bytes);
         self.recorder.datagram_received(self.now, node, sender, bytes, *corrupt);
+        let now = running.clock.local(self.now);
         if *corrupt {
             // What is due anyhow comes first, so that all that changes is the datagram's doing.
-            running.engine.tick(self.now);
+            running.engine.tick(now);
             let before = Holding::of(&running.engine);
-            running.engine.receive(self.now, address(*from), bytes);
+            running.engine.receive(now, address(*from), bytes);
             let after = Holding::of(&running.engine);
             self.checkers.corruption.received(self.now, node, before, after);
         } else {
-            running.engine.receive(self.now, address(*from), bytes);
+            running.engine.receive(now, address(*from), bytes);
         }
         self.settle(node);
     }
@@ -356,7 +388,7 @@ impl Simulation {
             let Some(running) = self.nodes[node].running.as_mut() else { return };
             let (transmit, open) = match silent {
                 true => (None, None),
-                false => match running.engine.poll_transmit(now) {
+                false => match running.engine.poll_transmit(running.clock.local(now)) {
                     Some(transmit) => (Some(transmit), None),
                     None => (None, running.engine.poll_stream()),
                 },
@@ -380,7 +412,7 @@ impl Simulation {
         }
         let Some(running) = self.nodes[node].running.as_mut() else { return };
         self.looks.holds(node, running.engine.table().summary().view_id);
-        let wanted = running.engine.poll_timeout().map(|at| at.max(now));
+        let wanted = running.engine.poll_timeout().map(|at| running.clock.global(at).max(now));
         if let Some(at) = wanted.filter(|at| running.wake.is_none_or(|wake| *at < wake)) {
             running.wake = Some(at);
             self.queue.push(at, Action::Wake(node));
@@ -455,9 +487,9 @@ impl Simulation {
             return;
         }
         let node = &mut self.nodes[index];
+        let seeds = node.seeds(&self.seeds);
         if let Some(running) = node.running.as_mut() {
-            let others = self.seeds.iter().filter(|seed| **seed != node.address);
-            others.for_each(|seed| running.engine.join(self.now, *seed));
+            seeds.into_iter().for_each(|seed| running.engine.join(self.now, seed));
         }
         self.settle(index);
     }
@@ -495,9 +527,10 @@ impl Simulation {
         };
         #[cfg(feature = "planted-bugs")]
         engine.set_rules(self.rules);
-        engine.set_seeds(self.seeds.clone());
+        engine.set_seeds(node.seeds(&self.seeds));
         let process = self.truth.started(now, index, node.name.id(), instance);
-        node.running = Some(Running { engine, process, wake: None, leaving: false });
+        let clock = node.clock(now);
+        node.running = Some(Running { engine, process, clock, wake: None, leaving: false });
         self.trace.add(b's', now, index as u64, process as u64, &[]);
         self.recorder.started(now, index, node.name.id());
         true
@@ -533,7 +566,7 @@ impl Simulation {
         let running = self.nodes.get_mut(index).and_then(|node| node.running.as_mut());
         let Some(running) = running.filter(|running| !running.leaving) else { return false };
         running.leaving = true;
-        running.engine.leave(self.now);
+        running.engine.leave(running.clock.local(self.now));
         let process = running.process;
         self.truth.ended(self.now, process, Ending::Left);
         self.queue.push(self.now + deadline, Action::LeaveDeadline { node: index, process });
@@ -543,19 +576,27 @@ impl Simulation {
 
     /// A process is gone, with its streams.
     fn stop(&mut self, index: usize) {
-        if let Some(running) = self.nodes[index].running.take() {
+        let node = &mut self.nodes[index];
+        if let Some(running) = node.running.take() {
+            if self.keeps_memory {
+                node.kept = kept_by_host(&running.engine);
+            }
             self.gone.add(running.engine.stats());
             self.trace.add(b'x', self.now, index as u64, running.process as u64, &[]);
             let ending = self.truth.process(running.process).and_then(|process| process.ended);
             let how = ending.map_or(Ending::Left, |(_, how)| how);
             self.recorder.stopped(self.now, index, self.nodes[index].name.id(), how);
         }
-        self.nodes[index].standstill = None;
+        let node = &mut self.nodes[index];
+        node.standstill = None;
+        if let Some(slowness) = &mut node.slowness {
+            slowness.forget();
+        }
         self.reset_streams(index);
     }
 
-    pub(crate) fn set_sides(&mut self, sides: Option<Sides>) {
+    pub(crate) fn set_sides(&mut self, sides: Option<Sides>, fault: Option<usize>) {
         self.truth.separated(self.now, sides.clone());
-        self.network.set_sides(sides);
+        self.network.set_sides(sides, fault);
     }
 }

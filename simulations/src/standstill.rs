@@ -78,7 +78,7 @@ impl Simulation {
         }
         if let Some(running) = node.running.as_mut() {
             running.engine.set_sends_block(false);
-            running.engine.tick(self.now);
+            running.engine.tick(running.clock.local(self.now));
             self.settle(index);
         }
     }

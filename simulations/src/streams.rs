@@ -20,7 +20,7 @@ use headcount_state::Time;
 use headcount_swim::{StreamEnd, StreamId, StreamOpen, StreamStep};
 
 use crate::checkers::bounded::Sent;
-use crate::network::Verdict;
+use crate::network::{Part, Verdict};
 use crate::recorder;
 use crate::simulation::{Action, Simulation};
 
@@ -38,6 +38,9 @@ type Side = usize;
 const OPENER: Side = 0;
 const ACCEPTOR: Side = 1;
 
+/// The node at an address that nobody ever had: it swallows what is sent there.
+const NOWHERE: usize = usize::MAX;
+
 /// What travels on a stream.
 #[derive(Clone, Debug)]
 pub(crate) enum Segment {
@@ -47,6 +50,17 @@ pub(crate) enum Segment {
     Frame(Bytes),
     Close,
     Reset,
+}
+
+impl Segment {
+    /// What the network takes it for.
+    fn part(&self) -> Part {
+        match self {
+            Segment::Open => Part::Opening,
+            Segment::Opened | Segment::Refused => Part::Answer,
+            Segment::Frame(_) | Segment::Close | Segment::Reset => Part::Body,
+        }
+    }
 }
 
 /// What happens to one end of a stream.
@@ -134,16 +148,13 @@ impl Simulation {
     pub(crate) fn open_stream(&mut self, node: usize, open: StreamOpen) {
         let stream = self.streams.opened;
         self.streams.opened += 1;
-        // An address that nobody ever had swallows the attempt.
         let owner = self.owner_of(open.to);
         self.recorder.stream_wanted(self.now, node, owner, stream);
-        let owner = owner.unwrap_or(usize::MAX);
+        let owner = owner.unwrap_or(NOWHERE);
         let ends = [End::new(node, Some(open.id)), End::new(owner, None)];
         self.streams.open.insert(stream, Stream { to: open.to, ends });
         self.arm_deadline(node, stream, OPENER);
-        if owner != usize::MAX {
-            self.push_segment(stream, OPENER, Segment::Open);
-        }
+        self.push_segment(stream, OPENER, Segment::Open);
     }
 
     /// Something happens to the end of a stream at `node`.
@@ -225,14 +236,15 @@ impl Simulation {
         let mut from = self.nodes[opener].address;
         from.set_port(EPHEMERAL_FIRST + (stream % EPHEMERAL_COUNT) as u16);
         let host = &mut self.nodes[node];
-        let listening = host.address == to;
+        let refused = self.network.refuses(opener, node);
+        let listening = host.address == to && !refused;
         let Some(running) = host.running.as_mut().filter(|_| listening) else {
-            if !host.silent {
+            if !host.silent || refused {
                 self.push_segment(stream, ACCEPTOR, Segment::Refused);
             }
             return;
         };
-        let id = running.engine.stream_accepted(self.now, from);
+        let id = running.engine.stream_accepted(running.clock.local(self.now), from);
         if let Some(end) = self.streams.end(stream, ACCEPTOR) {
             end.id = id;
         }
@@ -255,7 +267,8 @@ impl Simulation {
             let Some(running) = self.nodes[node].running.as_mut() else { return };
             end.receiving = false;
             let seen_from = recorder::End { stream, node, peer };
-            match running.engine.stream_next(now, id) {
+            let local = running.clock.local(now);
+            match running.engine.stream_next(local, id) {
                 StreamStep::Send(bytes) => {
                     self.checkers.sent(now, node, Sent::Frame, bytes.len());
                     self.recorder.frame_sent(now, seen_from, &bytes);
@@ -266,10 +279,10 @@ impl Simulation {
                         self.trace.add(b'f', now, stream, node as u64, &frame);
                         self.recorder.frame_received(now, seen_from, &frame);
                         let body = frame.get(PREFIX_BYTES..).unwrap_or_default();
-                        running.engine.stream_frame(now, id, body);
+                        running.engine.stream_frame(local, id, body);
                     } else if end.finished {
                         end.id = None;
-                        running.engine.stream_closed(now, id, StreamEnd::Finished);
+                        running.engine.stream_closed(local, id, StreamEnd::Finished);
                         self.push_segment(stream, side, Segment::Close);
                     } else {
                         end.receiving = true;
@@ -290,7 +303,19 @@ impl Simulation {
         let (Some(id), node) = (end.id.take(), end.node) else { return };
         self.recorder.stream_broke(self.now, node, stream, &how);
         if let Some(running) = self.nodes[node].running.as_mut() {
-            running.engine.stream_closed(self.now, id, how);
+            running.engine.stream_closed(running.clock.local(self.now), id, how);
+        }
+    }
+
+    /// Something on the way resets a stream: both ends see it break.
+    fn cut_stream(&mut self, stream: u64) {
+        for side in [OPENER, ACCEPTOR] {
+            if let Some(end) = self.streams.end(stream, side) {
+                end.outbox.clear();
+                let arrival = StreamAction::Arrive { stream, side, segment: Segment::Reset };
+                let node = end.node;
+                self.queue.push(self.now, Action::Stream(node, Box::new(arrival)));
+            }
         }
     }
 
@@ -311,12 +336,19 @@ impl Simulation {
         let Some(open) = self.streams.open.get_mut(&stream) else { return };
         let (from, to) = (open.ends[side].node, open.ends[1 - side].node);
         let end = &mut open.ends[side];
+        if to == NOWHERE {
+            end.outbox.clear();
+        }
         if end.retry_armed {
             return;
         }
         while let Some(segment) = end.outbox.pop_front() {
-            let opening = matches!(segment, Segment::Open);
-            let delay = match self.network.judge_segment(from, to, opening, FIRST_RETRY) {
+            let part = segment.part();
+            if part == Part::Body && self.network.breaks(from, to) {
+                self.cut_stream(stream);
+                return;
+            }
+            let delay = match self.network.judge_segment(from, to, part, FIRST_RETRY) {
                 Verdict::Drop(_) => {
                     end.outbox.push_front(segment);
                     end.retry_armed = true;

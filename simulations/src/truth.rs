@@ -113,7 +113,8 @@ impl Truth {
         self.changed(at);
     }
 
-    fn changed(&mut self, at: Time) {
+    /// Something was done to the cluster.
+    pub(crate) fn changed(&mut self, at: Time) {
         self.last_change = at;
         self.changes += 1;
     }

@@ -165,6 +165,8 @@ fn a_clock_that_is_behind_does_not_keep_a_restarted_node_out() {
         random: 0,
         new_address: false,
         clock_behind: Duration::from_secs(86_400),
+        memory: false,
+        interval: Duration::ZERO,
     };
     let scenario = cluster(5).fault(back).expect(Expect::converge_within(5 * SEC));
     let report = simulate(&scenario).run();

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::duration;
+use crate::duration::{self, show};
+use crate::random::fraction;
 
 /// How long a datagram takes from one node to another.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
@@ -29,9 +30,42 @@ pub enum Latency {
         /// The standard deviation of the logarithm; 0 to 3.
         sigma: f64,
     },
+    /// Pareto, cut off: most near the least, and a heavy tail, in which a latency is exceeded by
+    /// twice as much with 2^-`shape` of the chance.
+    Pareto {
+        /// The least; more than nothing.
+        #[serde(with = "duration")]
+        least: Duration,
+        /// How light the tail is: at 2 or less the variance has no bound but `most`. 0.5 to 10.
+        shape: f64,
+        /// The most: what would be longer takes this long.
+        #[serde(with = "duration")]
+        most: Duration,
+    },
 }
 
 impl Latency {
+    /// What is wrong with it, and what to change.
+    pub(crate) fn check(self) -> Result<(), String> {
+        match self {
+            Latency::Uniform { from, to } if from > to => {
+                Err(format!("`from` {} is more than `to` {}", show(from), show(to)))
+            }
+            Latency::LogNormal { sigma, .. } if !(0.0..=3.0).contains(&sigma) => {
+                Err(format!("sigma {sigma} is out of range; use 0 to 3"))
+            }
+            Latency::Pareto { shape, .. } if !(0.5..=10.0).contains(&shape) => {
+                Err(format!("shape {shape} is out of range; use 0.5 to 10"))
+            }
+            Latency::Pareto { least, most, .. } if least.is_zero() || least > most => Err(format!(
+                "`least` {} must be between 1us and `most` {}",
+                show(least),
+                show(most)
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// One latency from two draws.
     pub(super) fn sample(self, first: u64, second: u64) -> Duration {
         match self {
@@ -44,6 +78,13 @@ impl Latency {
             Latency::LogNormal { median, sigma } => {
                 let factor = exp(sigma * normal(first, second));
                 Duration::from_micros((median.as_micros() as f64 * factor).round() as u64)
+            }
+            Latency::Pareto { least, shape, most } => {
+                // Above 0, so that there is a logarithm, and up to 1.
+                let unit = 1.0 - fraction(first);
+                let factor = exp(-ln(unit) / shape);
+                let micros = (least.as_micros() as f64 * factor).round() as u64;
+                Duration::from_micros(micros).min(most)
             }
         }
     }
@@ -65,6 +106,19 @@ fn exp(x: f64) -> f64 {
         series = 1.0 + halved * series / f64::from(n);
     }
     (0..10).fold(series, |power, _| power * power)
+}
+
+/// The natural logarithm of a normal positive number, in basic operations like [`exp`].
+fn ln(x: f64) -> f64 {
+    const MANTISSA_BITS: u32 = 52;
+    let bits = x.to_bits();
+    let exponent = (bits >> MANTISSA_BITS) as f64 - 1_023.0;
+    let one = 1.0f64.to_bits();
+    let mantissa = f64::from_bits((bits & ((1 << MANTISSA_BITS) - 1)) | one);
+    // ln m = 2 artanh((m - 1) / (m + 1)), whose series converges fast, as m is less than 2.
+    let z = (mantissa - 1.0) / (mantissa + 1.0);
+    let series = (0..20).rev().fold(0.0, |sum, n| sum * z * z + 1.0 / f64::from(2 * n + 1));
+    exponent * std::f64::consts::LN_2 + 2.0 * z * series
 }
 
 #[cfg(test)]
@@ -91,6 +145,30 @@ mod tests {
         // e^0.5 = 1.6487 at one standard deviation.
         assert!((15_900..17_100).contains(&sigma.as_micros()), "{sigma:?}");
         assert!(most > 30 * MS, "{most:?}");
+        let pareto = Latency::Pareto { least: MS, shape: 2.0, most: 50 * MS };
+        let (least, median, _, most) = sample(pareto);
+        assert!(least >= MS && most == 50 * MS, "{least:?} {most:?}");
+        // Half are over 2^(1/2) times the least.
+        assert!((1_390..1_440).contains(&median.as_micros()), "{median:?}");
+    }
+
+    #[test]
+    fn the_tail_of_pareto_is_heavy_and_ends_where_it_is_cut() {
+        let pareto = Latency::Pareto { least: MS, shape: 2.0, most: 50 * MS };
+        let mut random = Random::new(1, "test");
+        let all: Vec<Duration> = (0..100_000).map(|_| pareto.sample(random.bits(), 0)).collect();
+        let over = |bound: Duration| all.iter().filter(|latency| **latency > bound).count();
+        // The chance to be over k times the least is k^-2.
+        assert!((900..1_100).contains(&over(10 * MS)), "{}", over(10 * MS));
+        assert!((200..300).contains(&over(20 * MS)), "{}", over(20 * MS));
+        assert_eq!(over(50 * MS), 0);
+    }
+
+    #[test]
+    fn the_logarithm_is_right_where_it_is_used() {
+        for x in [f64::EPSILON / 2.0, 1e-9, 0.1, 0.5, 0.75, 0.999_999, 1.0] {
+            assert!((ln(x) - x.ln()).abs() < 1e-12, "{x}: {}", ln(x));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::network::Latency;
 use crate::random::{derive, fraction};
 
 /// One thing that is wrong with some datagrams, or with streams.
@@ -23,7 +24,9 @@ pub(crate) enum Effect {
     /// Datagrams are lost in bursts.
     Bursts(Bursts),
     /// Everything takes longer.
-    Delay(Duration),
+    Latency(Latency),
+    /// Datagrams are held back at this rate, for up to so long.
+    Reorder { rate: f64, by: Duration },
     /// Datagrams arrive twice at this rate.
     Duplicate(f64),
     /// Datagrams arrive with a bit flipped at this rate.
@@ -34,6 +37,12 @@ pub(crate) enum Effect {
     BlockDatagrams,
     /// No stream can be opened.
     BlockStreams,
+    /// Nothing moves on streams that are open.
+    StallStreams,
+    /// Streams break when something is sent on them.
+    CutStreams,
+    /// Streams are refused.
+    RefuseStreams,
 }
 
 /// Whom a rule concerns.
@@ -78,7 +87,7 @@ impl Reach {
     }
 
     /// The node whose link it is: the receiver's if what comes in is concerned, else the sender's.
-    fn link(&self, from: usize, to: usize) -> usize {
+    pub(super) fn link(&self, from: usize, to: usize) -> usize {
         if matches!(self, Reach::Into(_)) { to } else { from }
     }
 }
@@ -104,10 +113,10 @@ impl Bursts {
         Bursts { enter, leave, loss_good, loss_bad, bad: BTreeSet::new() }
     }
 
-    /// A datagram passes the link of `node`: the rate at which it is lost. `luck` is the
-    /// datagram's; each rule and link makes a number of its own of it.
-    fn pass(&mut self, node: usize, rule: u64, luck: u64) -> f64 {
-        let unit = fraction(derive(derive(luck, "rule", rule), "link", node as u64));
+    /// A datagram passes the link of `node`: the rate at which it is lost. `luck` is that of the
+    /// datagram and rule; each link makes a number of its own of it.
+    pub(super) fn pass(&mut self, node: usize, luck: u64) -> f64 {
+        let unit = fraction(derive(luck, "link", node as u64));
         if self.bad.contains(&node) {
             if unit < self.leave {
                 self.bad.remove(&node);
@@ -119,37 +128,10 @@ impl Bursts {
     }
 
     /// The share that is lost in the long run.
-    fn mean(&self) -> f64 {
+    pub(super) fn mean(&self) -> f64 {
         let changes = self.enter + self.leave;
         let bad = if changes > 0.0 { self.enter / changes } else { 0.0 };
         self.loss_good + bad * (self.loss_bad - self.loss_good)
-    }
-}
-
-impl Rule {
-    /// A datagram passes: the rate at which the rule loses it.
-    pub(crate) fn loss(&mut self, key: u64, from: usize, to: usize, luck: u64) -> f64 {
-        if !self.reach.covers(from, to) {
-            return 0.0;
-        }
-        match &mut self.effect {
-            Effect::Loss(rate) => *rate,
-            Effect::Bursts(bursts) => bursts.pass(self.reach.link(from, to), key, luck),
-            _ => 0.0,
-        }
-    }
-
-    /// The rate at which it loses segments of streams: a corrupt one fails its checksum. Bursts
-    /// count with their mean, as most are over when the segment is sent again.
-    pub(crate) fn segment_loss(&self, from: usize, to: usize) -> f64 {
-        if !self.reach.covers(from, to) {
-            return 0.0;
-        }
-        match &self.effect {
-            Effect::Loss(rate) | Effect::Corrupt(rate) => *rate,
-            Effect::Bursts(bursts) => bursts.mean(),
-            _ => 0.0,
-        }
     }
 }
 
@@ -198,32 +180,26 @@ mod tests {
 
     #[test]
     fn bursts_last_and_lose_as_their_rates_say() {
-        let bursts = Effect::Bursts(Bursts::new(0.02, 0.1, 0.0, 1.0));
-        let mut rule = Rule { reach: Reach::All, effect: bursts };
+        let mut bursts = Bursts::new(0.02, 0.1, 0.0, 1.0);
         let mut random = Random::new(3, "test");
-        let rates: Vec<f64> = (0..60_000).map(|_| rule.loss(1, 0, 1, random.bits())).collect();
+        let rates: Vec<f64> = (0..60_000).map(|_| bursts.pass(0, random.bits())).collect();
         let lost = rates.iter().sum::<f64>() / rates.len() as f64;
         assert!((0.15..0.185).contains(&lost), "bad a sixth of the time: {lost}");
         let begun = rates.windows(2).filter(|pair| pair[0] < pair[1]).count();
         let length = rates.iter().sum::<f64>() / begun as f64;
         assert!((9.0..11.0).contains(&length), "ten datagrams a burst: {length}");
-        assert!((rule.segment_loss(0, 1) - 1.0 / 6.0).abs() < 1e-9);
+        assert!((bursts.mean() - 1.0 / 6.0).abs() < 1e-9);
     }
 
     #[test]
-    fn links_and_rules_turn_bad_apart_from_each_other() {
-        let rule =
-            || Rule { reach: Reach::All, effect: Effect::Bursts(Bursts::new(0.5, 0.5, 0.0, 1.0)) };
-        let (mut one, mut other) = (rule(), rule());
+    fn links_turn_bad_apart_from_each_other() {
+        let mut bursts = Bursts::new(0.5, 0.5, 0.0, 1.0);
         let mut random = Random::new(3, "test");
-        let (mut by_link, mut by_rule) = (0, 0);
+        let mut alike = 0;
         for _ in 0..1_000 {
             let luck = random.bits();
-            let first = one.loss(1, 0, 9, luck);
-            by_link += i32::from(first == one.loss(1, 1, 9, luck));
-            by_rule += i32::from(first == other.loss(2, 0, 9, luck));
+            alike += i32::from(bursts.pass(0, luck) == bursts.pass(1, luck));
         }
-        assert!((400..600).contains(&by_link), "{by_link}");
-        assert!((400..600).contains(&by_rule), "{by_rule}");
+        assert!((400..600).contains(&alike), "{alike}");
     }
 }

@@ -39,6 +39,8 @@ pub enum DropReason {
     Mtu,
     /// Nobody listens at the address.
     NobodyThere,
+    /// It came to a slow process for which too many wait already.
+    Overrun,
 }
 
 impl DropReason {
@@ -51,6 +53,7 @@ impl DropReason {
             DropReason::Blocked => "blocked",
             DropReason::Mtu => "mtu",
             DropReason::NobodyThere => "nobody_there",
+            DropReason::Overrun => "overrun",
         }
     }
 }

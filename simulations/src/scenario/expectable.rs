@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::checkers::idle::WINDOW_SECS;
 use crate::duration::show;
-use crate::scenario::read::{Step, Wrong, within};
+use crate::scenario::check::{Step, Wrong, within};
 use crate::scenario::{Fault, MetricRule, Scenario};
 
 impl Scenario {

@@ -1,5 +1,6 @@
 //! A scenario: how many nodes, on what network, what goes wrong when, and what must hold.
 
+mod check;
 mod error;
 mod expect;
 mod expectable;
@@ -21,7 +22,10 @@ use crate::network::Latency;
 
 pub use error::ScenarioError;
 pub use expect::{EventRule, Expect, MetricRule, Shown, StatusRule};
-pub use fault::{Direction, Fault, FrozenTimers, Protocol, Targets};
+pub use fault::{
+    Churn, Clock, Direction, Fault, FrozenTimers, Latencies, Protocol, Reorder, SetSeeds, Slow,
+    StreamTrouble, Streams, Targets, Update,
+};
 pub(crate) use labels::{Label, members_of, nodes_of, only_label, parse};
 pub use regression::Regression;
 use write::is_default;

@@ -1,4 +1,4 @@
-//! Reading scenarios, and checking what the types alone cannot.
+//! Reading scenarios.
 
 use std::fs;
 use std::path::Path;
@@ -6,33 +6,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::duration::show;
-use crate::network::{Latency, PACKET_HEADER_BYTES};
-use crate::scenario::fault::Fault;
-use crate::scenario::labels::{self, Label};
+use crate::scenario::check::{Step, show_path};
 use crate::scenario::{Scenario, ScenarioError};
-
-/// The most nodes of a scenario, and the most that a fault may add.
-const MOST_NODES: usize = 1_000_000;
-
-/// A packet has its headers at least, and a length of 16 bits.
-const LEAST_MTU: usize = PACKET_HEADER_BYTES;
-const MOST_MTU: usize = 65_535;
-
-/// Where a value stands in a scenario: keys and positions, outermost first.
-pub(super) type FieldPath = Vec<Step>;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Key(&'static str),
-    Item(usize),
-}
-
-/// A value that cannot be: where, and what to change.
-pub(super) struct Wrong {
-    pub(super) path: FieldPath,
-    pub(super) problem: String,
-}
 
 impl Scenario {
     /// Reads a scenario from TOML.
@@ -64,155 +39,6 @@ impl Scenario {
         let scenario = Scenario::from_toml(&text).map_err(in_file)?;
         Ok(Scenario { file: Some(file), ..scenario })
     }
-
-    /// Checks what a scenario built in Rust may get wrong; scenarios that were read are checked
-    /// already.
-    ///
-    /// # Errors
-    /// [`ScenarioError`] names the field and what to change.
-    pub fn check(&self) -> Result<(), ScenarioError> {
-        self.validate().map_err(|wrong| ScenarioError {
-            file: self.file.clone(),
-            line: None,
-            field: show_path(&wrong.path),
-            problem: wrong.problem,
-        })
-    }
-
-    fn validate(&self) -> Result<(), Wrong> {
-        let root = |field| vec![Step::Key(field)];
-        within(root("nodes"), self.nodes, 1, MOST_NODES)?;
-        let start = |field| vec![Step::Key("start"), Step::Key(field)];
-        within(start("seeds"), self.start.seeds, 1, self.nodes)?;
-        if self.start.known && !self.start.interval.is_zero() {
-            let problem = "does not go with `known`, by which all start at once; leave one out";
-            return Err(Wrong { path: start("interval"), problem: problem.to_owned() });
-        }
-        let network = |field| vec![Step::Key("network"), Step::Key(field)];
-        within(network("loss"), self.network.loss, 0.0, 1.0)?;
-        self.validate_latency().map_err(|problem| Wrong { path: network("latency"), problem })?;
-        if let Err(error) = self.engine.config().check() {
-            let field = error.field.trim_start_matches("limits.");
-            let path = vec![Step::Key("engine"), Step::Key(field)];
-            let problem = format!("{} is out of range; use {}", error.value, error.range);
-            return Err(Wrong { path, problem });
-        }
-        for (i, fault) in self.faults.iter().enumerate() {
-            self.validate_fault(i, fault)?;
-        }
-        self.validate_expect()
-    }
-
-    fn validate_latency(&self) -> Result<(), String> {
-        match self.network.latency {
-            Latency::Uniform { from, to } if from > to => {
-                Err(format!("`from` {} is more than `to` {}", show(from), show(to)))
-            }
-            Latency::LogNormal { sigma, .. } if !(0.0..=3.0).contains(&sigma) => {
-                Err(format!("sigma {sigma} is out of range; use 0 to 3"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn validate_fault(&self, i: usize, fault: &Fault) -> Result<(), Wrong> {
-        let path = |field| vec![Step::Key("faults"), Step::Item(i), Step::Key(field)];
-        let wrong = |field, problem| Wrong { path: path(field), problem };
-        let ends = [("at", Some(fault.at())), ("until", fault.until())];
-        for (field, at) in ends.into_iter().filter_map(|(field, at)| Some((field, at?))) {
-            if at > self.duration {
-                let problem = format!(
-                    "{} is after the end; make it at most the duration, {}",
-                    show(at),
-                    show(self.duration)
-                );
-                return Err(wrong(field, problem));
-            }
-        }
-        if fault.until().is_some_and(|until| until <= fault.at()) {
-            let problem = format!("must be later than `at`, {}", show(fault.at()));
-            return Err(wrong("until", problem));
-        }
-        for (field, labels) in fault.labels() {
-            for label in labels {
-                self.validate_label(label).map_err(|problem| wrong(field, problem))?;
-            }
-        }
-        match fault {
-            Fault::Crash { nodes, random, .. }
-            | Fault::Restart { nodes, random, .. }
-            | Fault::Leave { nodes, random, .. }
-            | Fault::Delay { nodes, random, .. }
-            | Fault::Freeze { nodes, random, .. }
-                if nodes.is_empty() && *random == 0 =>
-            {
-                Err(wrong("nodes", "strikes nobody; name nodes, or set `random`".to_owned()))
-            }
-            Fault::Namesake { nodes, .. } if nodes.is_empty() => {
-                Err(wrong("nodes", "strikes nobody; name nodes".to_owned()))
-            }
-            Fault::Cut { from: None, to: None, .. } => {
-                Err(wrong("from", "cuts everybody off; name senders or receivers".to_owned()))
-            }
-            Fault::Partition { sides, .. } if sides.is_empty() => {
-                Err(wrong("sides", "has no side; name the nodes of at least one".to_owned()))
-            }
-            Fault::Loss { rate, .. }
-            | Fault::Duplicate { rate, .. }
-            | Fault::Corrupt { rate, .. } => within(path("rate"), *rate, 0.0, 1.0),
-            Fault::Gilbert { enter, leave, loss_good, loss_bad, .. } => {
-                within(path("enter"), *enter, 0.0, 1.0)?;
-                within(path("leave"), *leave, 0.0, 1.0)?;
-                within(path("loss_good"), *loss_good, 0.0, 1.0)?;
-                within(path("loss_bad"), *loss_bad, 0.0, 1.0)
-            }
-            Fault::Freeze { frozen: Some(frozen), .. } if frozen.is_zero() => {
-                Err(wrong("frozen", "is no time at all; leave it out for one freeze".to_owned()))
-            }
-            Fault::Freeze { frozen, open, .. } if frozen.is_some() == open.is_zero() => Err(wrong(
-                "open",
-                "goes with `frozen`; set both, or none for one freeze".to_owned(),
-            )),
-            Fault::Mtu { bytes, .. } => within(path("bytes"), *bytes, LEAST_MTU, MOST_MTU),
-            Fault::Join { count, .. } => within(path("count"), *count, 1, MOST_NODES),
-            _ => Ok(()),
-        }
-    }
-
-    pub(super) fn validate_label(&self, label: &str) -> Result<(), String> {
-        let joining = self.faults.iter().map(|fault| match fault {
-            Fault::Join { count, .. } => *count,
-            _ => 0,
-        });
-        let last = self.nodes + joining.sum::<usize>() - 1;
-        match labels::parse(label) {
-            None => Err(format!("`{label}` is no node; write n3, n3-n7 or n3#2")),
-            Some(Label::Range(_, node) | Label::Copy(node, _)) if node > last => {
-                Err(format!("there is no {label}; the nodes are n0 to n{last}"))
-            }
-            Some(_) => Ok(()),
-        }
-    }
-}
-
-pub(super) fn within<T>(path: FieldPath, value: T, least: T, most: T) -> Result<(), Wrong>
-where
-    T: PartialOrd + std::fmt::Display,
-{
-    // Written so that a NaN is out of range.
-    if value >= least && value <= most {
-        return Ok(());
-    }
-    let problem = format!("{value} is out of range; use {least} to {most}");
-    Err(Wrong { path, problem })
-}
-
-fn show_path(path: &[Step]) -> String {
-    path.iter().fold(String::new(), |text, step| match step {
-        Step::Key(key) if text.is_empty() => (*key).to_owned(),
-        Step::Key(key) => format!("{text}.{key}"),
-        Step::Item(i) => format!("{text}[{i}]"),
-    })
 }
 
 /// What the TOML reader complains of, with the line's own text for the field.
@@ -258,6 +84,7 @@ fn line_at(text: &str, offset: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Fault;
 
     const GOOD: &str = r#"
 name = "two-sides"
@@ -352,6 +179,10 @@ events = [{ kind = "failed", about = ["n5"], at_least = 1 }]
             "kind = \"mtu\"\nbytes = 576",
             "kind = \"block\"\nprotocol = \"udp\"\ndirection = \"out\"",
             "kind = \"gilbert\"\nenter = 0.01\nleave = 0.1",
+            "kind = \"latency\"\nlatency = { pareto = { least = \"1ms\", shape = 1.2, most = \"2s\" } }",
+            "kind = \"reorder\"\nrate = 0.1\nby = \"50ms\"\nnodes = [\"n1\"]\ndirection = \"in\"",
+            "kind = \"streams\"\nhow = \"stall\"\nuntil = \"9s\"",
+            "kind = \"partition\"\nrandom = 2\ncut = \"2s\"\nopen = \"3s\"",
         ] {
             assert!(with(good).is_ok(), "{:?}", with(good));
         }
@@ -365,6 +196,71 @@ events = [{ kind = "failed", about = ["n5"], at_least = 1 }]
             ),
             ("kind = \"block\"\nprotocol = \"icmp\"", "`udp` or `tcp`"),
             ("kind = \"mtu\"\nbytes = 576\nnodes = [\"n9\"]", "faults[2].nodes: there is no n9"),
+            (
+                "kind = \"latency\"\nlatency = { pareto = { least = \"1ms\", shape = 0.1, most = \"2s\" } }",
+                "faults[2].latency: shape 0.1 is out of range; use 0.5 to 10",
+            ),
+            (
+                "kind = \"latency\"\nlatency = { pareto = { least = \"0s\", shape = 1.0, most = \"2s\" } }",
+                "`least` 0s must be between 1us and `most` 2s",
+            ),
+            (
+                "kind = \"reorder\"\nrate = 0.1\nby = \"0s\"",
+                "faults[2].by: 0s is out of range; use 1us to 1d",
+            ),
+            ("kind = \"streams\"\nhow = \"slow\"", "`stall`, `cut`, `refuse`"),
+            ("kind = \"partition\"", "faults[2].sides: has no side"),
+            ("kind = \"partition\"\nrandom = 1\ncut = \"1s\"", "faults[2].open: goes with `cut`"),
+        ] {
+            let error = with(bad).unwrap_err();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_processes_is_read_and_its_bounds_are_checked() {
+        let with = |fault: &str| {
+            let text = format!("{GOOD}\n[[faults]]\nat = \"1s\"\n{fault}");
+            Scenario::from_toml(&text).map_err(|error| error.to_string())
+        };
+        for good in [
+            "kind = \"slow\"\nrandom = 1\nper_message = \"5ms\"\nlate_by = \"1s\"\ncpu = 0.1",
+            "kind = \"clock\"\nrandom = 1\njump = \"-1h\"",
+            "kind = \"clock\"\nnodes = [\"n1\"]\ndrift = -0.01\nuntil = \"9s\"",
+            "kind = \"churn\"\nuntil = \"9s\"\ninterval = \"1s\"\njoin = 0\nmost_down = 2",
+            "kind = \"restart\"\nnodes = [\"n0-n2\"]\nmemory = true\ninterval = \"2s\"",
+            "kind = \"update\"\nrandom = 1\ninterval = \"1s\"\ntags = { build = \"{n}\" }",
+            "kind = \"update\"\nrandom = 1\nserving = \"not_serving\"",
+            "kind = \"seeds\"\nseeds = []",
+            "kind = \"seeds\"\nnodes = [\"n1\"]\nseeds = [\"n0\", \"n2-n3\", \"10.9.9.9:7946\"]",
+        ] {
+            let scenario = with(good).unwrap();
+            assert_eq!(Scenario::from_toml(&scenario.to_toml().unwrap()), Ok(scenario), "{good}");
+        }
+        for (bad, problem) in [
+            ("kind = \"slow\"\nper_message = \"5ms\"", "faults[2].nodes: strikes nobody"),
+            ("kind = \"slow\"\nrandom = 1\ncpu = 0.0", "faults[2].cpu: 0 is out of range"),
+            (
+                "kind = \"slow\"\nrandom = 1\nper_message = \"11s\"",
+                "faults[2].per_message: 11s is out of range; use 1us to 10s",
+            ),
+            ("kind = \"slow\"\nrandom = 1\nbuffer = 0", "faults[2].buffer: 0 is out of range"),
+            ("kind = \"clock\"\nrandom = 1", "faults[2].drift: changes nothing"),
+            ("kind = \"clock\"\nrandom = 1\ndrift = -0.6", "use -0.5 to 1"),
+            ("kind = \"clock\"\nrandom = 1\njump = \"-1x\"", "`1x` is no duration"),
+            ("kind = \"churn\"\ninterval = \"1s\"", "missing field `until`"),
+            (
+                "kind = \"churn\"\nuntil = \"9s\"\ninterval = \"0s\"",
+                "faults[2].interval: 0s is out of range; use 1ms to 1d",
+            ),
+            (
+                "kind = \"churn\"\nuntil = \"9s\"\ninterval = \"1s\"\njoin = 0\nleave = 0\ncrash = 0\nrestart = 0",
+                "faults[2].join: never comes",
+            ),
+            ("kind = \"update\"\nrandom = 1", "faults[2].tags: changes nothing"),
+            ("kind = \"update\"\nrandom = 1\nserving = \"gone\"", "`draining`"),
+            ("kind = \"seeds\"\nseeds = [\"x\"]", "faults[2].seeds: `x` is no seed"),
+            ("kind = \"seeds\"\nseeds = []\nnode = 1", "unknown field `node`"),
         ] {
             let error = with(bad).unwrap_err();
             assert!(error.contains(problem), "{error}");

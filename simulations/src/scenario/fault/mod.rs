@@ -1,5 +1,11 @@
 //! What can go wrong.
 
+mod churn;
+mod intent;
+mod link;
+mod process;
+mod targets;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -7,53 +13,12 @@ use serde::{Deserialize, Serialize};
 use crate::duration;
 use crate::scenario::write::is_default;
 
-/// Whom a fault strikes: nodes by label, or so many running ones picked at random.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Targets {
-    /// Labels: `n3`, or `n3-n7` for all five. A second process of the same name is `n3#2`.
-    pub nodes: Vec<String>,
-    /// How many more to pick at random.
-    pub random: usize,
-}
-
-impl Targets {
-    /// These nodes.
-    pub fn nodes(labels: &[&str]) -> Targets {
-        Targets { nodes: owned(labels), random: 0 }
-    }
-
-    /// So many running nodes, picked at random.
-    pub fn random(count: usize) -> Targets {
-        Targets { nodes: Vec::new(), random: count }
-    }
-}
-
-fn owned(labels: &[&str]) -> Vec<String> {
-    labels.iter().map(|label| (*label).to_owned()).collect()
-}
-
-/// Which way a fault of the network works, as seen from the nodes that suffer it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// What they receive.
-    In,
-    /// What they send.
-    Out,
-    /// Both.
-    #[default]
-    Both,
-}
-
-/// What a packet filter looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Protocol {
-    /// Datagrams.
-    Udp,
-    /// Streams, as they are opened: those that are open go on.
-    Tcp,
-}
+pub use churn::Churn;
+pub use intent::{SetSeeds, Update};
+pub use link::{Latencies, Reorder, StreamTrouble, Streams};
+pub use process::{Clock, Slow};
+use targets::owned;
+pub use targets::{Direction, FrozenTimers, Protocol, Targets};
 
 /// One thing that goes wrong (or right again) at a moment of the scenario, counted from its start.
 /// A fault with an `until` ends then; without one it stays to the end.
@@ -92,6 +57,13 @@ pub enum Fault {
         /// How far the host's clock is behind from now on.
         #[serde(default, with = "duration", skip_serializing_if = "is_default")]
         clock_behind: Duration,
+        /// The host kept the addresses of the live members that it knew: they are seeds besides
+        /// the configured ones.
+        #[serde(default, skip_serializing_if = "is_default")]
+        memory: bool,
+        /// One after another, this long apart. Default 0: all die first, then all start.
+        #[serde(default, with = "duration", skip_serializing_if = "is_default")]
+        interval: Duration,
     },
     /// Processes say goodbye and stop once enough peers know.
     Leave {
@@ -133,7 +105,17 @@ pub enum Fault {
         #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
         until: Option<Duration>,
         /// The sides, by label.
+        #[serde(default, skip_serializing_if = "is_default")]
         sides: Vec<Vec<String>>,
+        /// So many running nodes, picked at random, are one more side.
+        #[serde(default, skip_serializing_if = "is_default")]
+        random: usize,
+        /// It comes and goes: cut for so long each time, until `until` at the latest.
+        #[serde(default, with = "duration::option", skip_serializing_if = "is_default")]
+        cut: Option<Duration>,
+        /// How long the network is one in between.
+        #[serde(default, with = "duration", skip_serializing_if = "is_default")]
+        open: Duration,
     },
     /// One direction is cut: what `from` sends to `to` is dropped. Either may be left out and then
     /// means everybody.
@@ -326,23 +308,22 @@ pub enum Fault {
         #[serde(default, with = "duration", skip_serializing_if = "is_default")]
         open: Duration,
     },
-}
-
-/// What the timers of a process that stands still do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FrozenTimers {
-    /// They stand still too: the process is stopped, or gets no processor. It reads what waited
-    /// before it looks at the time.
-    #[default]
-    Stopped,
-    /// The process waits at its sockets, each of its loops at its next send, while deadlines of
-    /// suspicions pass: the anomalies of the Lifeguard paper (section V.B) as memberlist, with a
-    /// task for each loop, met them.
-    Blocked,
-    /// All timers run on, and what is sent goes out when the process is released: a process whose
-    /// network stands still.
-    Running,
+    /// What some nodes send or receive takes longer, by a distribution of its own.
+    Latency(Latencies),
+    /// Some datagrams are held back, so that later ones overtake them.
+    Reorder(Reorder),
+    /// Streams stall, break or are refused.
+    Streams(Streams),
+    /// Processes are slow.
+    Slow(Slow),
+    /// Clocks jump or run at a wrong rate.
+    Clock(Clock),
+    /// Nodes come and go, one after another.
+    Churn(Churn),
+    /// Nodes change what they say of themselves.
+    Update(Update),
+    /// Nodes are given other seeds.
+    Seeds(SetSeeds),
 }
 
 fn drain() -> Duration {
@@ -367,7 +348,15 @@ impl Fault {
     /// Processes that start again at `at`, where they were.
     pub fn restart(at: Duration, targets: Targets) -> Fault {
         let Targets { nodes, random } = targets;
-        Fault::Restart { at, nodes, random, new_address: false, clock_behind: Duration::ZERO }
+        Fault::Restart {
+            at,
+            nodes,
+            random,
+            new_address: false,
+            clock_behind: Duration::ZERO,
+            memory: false,
+            interval: Duration::ZERO,
+        }
     }
 
     /// Processes that say goodbye at `at`.
@@ -395,7 +384,14 @@ impl Fault {
     /// A partition from `at` to `until`.
     pub fn partition(at: Duration, until: Duration, sides: &[&[&str]]) -> Fault {
         let sides = sides.iter().map(|labels| owned(labels)).collect();
-        Fault::Partition { at, until: Some(until), sides }
+        Fault::Partition {
+            at,
+            until: Some(until),
+            sides,
+            random: 0,
+            cut: None,
+            open: Duration::ZERO,
+        }
     }
 
     /// When it strikes.
@@ -416,6 +412,14 @@ impl Fault {
             | Fault::Block { at, .. }
             | Fault::Delay { at, .. }
             | Fault::Freeze { at, .. } => *at,
+            Fault::Latency(fault) => fault.at,
+            Fault::Reorder(fault) => fault.at,
+            Fault::Streams(fault) => fault.at,
+            Fault::Slow(fault) => fault.at,
+            Fault::Clock(fault) => fault.at,
+            Fault::Churn(fault) => fault.at,
+            Fault::Update(fault) => fault.at,
+            Fault::Seeds(fault) => fault.at,
         }
     }
 
@@ -432,11 +436,34 @@ impl Fault {
             | Fault::Block { until, .. }
             | Fault::Delay { until, .. } => *until,
             Fault::Freeze { until, .. } => Some(*until),
+            Fault::Latency(fault) => fault.until,
+            Fault::Reorder(fault) => fault.until,
+            Fault::Streams(fault) => fault.until,
+            Fault::Slow(fault) => fault.until,
+            Fault::Clock(fault) => fault.until,
+            Fault::Churn(fault) => Some(fault.until),
+            Fault::Update(fault) => fault.until,
             Fault::Crash { .. }
             | Fault::Restart { .. }
             | Fault::Leave { .. }
             | Fault::Join { .. }
-            | Fault::Namesake { .. } => None,
+            | Fault::Namesake { .. }
+            | Fault::Seeds(_) => None,
+        }
+    }
+
+    /// Whether it names nobody and picks nobody, though it strikes nodes one by one.
+    pub(crate) fn strikes_nobody(&self) -> bool {
+        match self {
+            Fault::Crash { nodes, random, .. }
+            | Fault::Restart { nodes, random, .. }
+            | Fault::Leave { nodes, random, .. }
+            | Fault::Delay { nodes, random, .. }
+            | Fault::Freeze { nodes, random, .. }
+            | Fault::Slow(Slow { nodes, random, .. })
+            | Fault::Clock(Clock { nodes, random, .. })
+            | Fault::Update(Update { nodes, random, .. }) => nodes.is_empty() && *random == 0,
+            _ => false,
         }
     }
 
@@ -458,6 +485,14 @@ impl Fault {
             Fault::Block { .. } => "block",
             Fault::Delay { .. } => "delay",
             Fault::Freeze { .. } => "freeze",
+            Fault::Latency(_) => "latency",
+            Fault::Reorder(_) => "reorder",
+            Fault::Streams(_) => "streams",
+            Fault::Slow(_) => "slow",
+            Fault::Clock(_) => "clock",
+            Fault::Churn(_) => "churn",
+            Fault::Update(_) => "update",
+            Fault::Seeds(_) => "seeds",
         }
     }
 
@@ -475,7 +510,15 @@ impl Fault {
             | Fault::Mtu { nodes, .. }
             | Fault::Block { nodes, .. }
             | Fault::Delay { nodes, .. }
-            | Fault::Freeze { nodes, .. } => vec![("nodes", nodes)],
+            | Fault::Freeze { nodes, .. }
+            | Fault::Latency(Latencies { nodes, .. })
+            | Fault::Reorder(Reorder { nodes, .. })
+            | Fault::Streams(Streams { nodes, .. })
+            | Fault::Slow(Slow { nodes, .. })
+            | Fault::Clock(Clock { nodes, .. })
+            | Fault::Churn(Churn { nodes, .. })
+            | Fault::Update(Update { nodes, .. })
+            | Fault::Seeds(SetSeeds { nodes, .. }) => vec![("nodes", nodes)],
             Fault::Partition { sides, .. } => {
                 sides.iter().map(|side| ("sides", &side[..])).collect()
             }

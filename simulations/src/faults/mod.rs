@@ -1,11 +1,40 @@
 //! What the faults of a scenario do to the cluster.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+mod churn;
+mod effects;
+mod flapping;
+mod intents;
+mod restart;
 
-use crate::network::{Bursts, Effect, Reach, Rule, Sides};
-use crate::scenario::{Direction, Fault, Protocol, nodes_of};
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::network::{Bursts, Effect, Latency, Reach, Rule, Sides};
+use crate::scenario::{Direction, Fault, Protocol, StreamTrouble, nodes_of};
 use crate::simulation::Simulation;
+use churn::Churning;
+use restart::Reboot;
+
+pub(crate) use restart::{asks_memory, kept_by_host};
+
+/// A fault that goes on step by step, and what it needs for the next one.
+#[derive(Debug)]
+pub(crate) enum Ongoing {
+    /// A partition that comes and goes.
+    Flapping {
+        sides: Sides,
+        parted: bool,
+    },
+    /// Nodes that are still to be restarted.
+    Rolling(VecDeque<usize>),
+    Churn(Churning),
+    /// Nodes that change again and again, and the number of the next change.
+    Updates {
+        nodes: Vec<usize>,
+        number: u64,
+    },
+    /// Nodes whose clocks run fast or slow.
+    Drift(Vec<usize>),
+}
 
 /// Who may be picked at random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,35 +50,44 @@ impl Simulation {
         let struck = match &fault {
             Fault::Crash { nodes, random, silent, .. } => {
                 let chosen = self.choose(nodes, *random, From::Running);
-                self.each(&chosen, |sim, node| sim.kill(node, *silent))
+                self.each(number, &chosen, |sim, node| sim.kill(node, *silent))
             }
-            Fault::Restart { nodes, random, new_address, clock_behind, .. } => {
+            Fault::Restart {
+                nodes, random, new_address, clock_behind, memory, interval, ..
+            } => {
                 let chosen = self.choose(nodes, *random, From::All);
-                self.reboot(&chosen, *new_address, *clock_behind)
+                let how = Reboot {
+                    new_address: *new_address,
+                    clock_behind: *clock_behind,
+                    memory: *memory,
+                    interval: *interval,
+                };
+                self.reboot(number, &chosen, how)
             }
             Fault::Leave { nodes, random, deadline, .. } => {
                 let chosen = self.choose(nodes, *random, From::Running);
-                self.each(&chosen, |sim, node| sim.begin_leave(node, *deadline))
+                self.each(number, &chosen, |sim, node| sim.begin_leave(node, *deadline))
             }
             Fault::Join { count, .. } => {
                 for _ in 0..*count {
-                    let number = self.nodes.iter().filter(|n| !n.label.contains('#')).count();
-                    let label = format!("n{number}");
-                    let node = self.add_node(label.clone(), &label);
-                    self.start(node);
+                    self.add_and_start();
                 }
+                self.hit(number, *count as u64);
                 true
             }
             Fault::Namesake { nodes, .. } => {
                 let chosen = self.choose(nodes, 0, From::All);
-                self.each(&chosen, |sim, node| sim.start_namesake(number, node))
+                self.each(number, &chosen, |sim, node| sim.start_namesake(number, node))
             }
-            Fault::Partition { sides, .. } => {
+            Fault::Partition { sides, random, cut, .. } => {
                 let labels = self.labels();
                 let nodes = |side: &Vec<String>| named(side, &labels);
-                let sides: Vec<Vec<usize>> = sides.iter().map(nodes).collect();
-                let separates = sides.iter().filter(|side| !side.is_empty()).count() > 0;
-                self.set_sides(Some(Sides::new(&sides)));
+                let mut sides: Vec<Vec<usize>> = sides.iter().map(nodes).collect();
+                if *random > 0 {
+                    sides.push(self.choose(&[], *random, From::Running));
+                }
+                let separates = sides.iter().any(|side| !side.is_empty());
+                self.part(number, Sides::new(&sides), *cut);
                 separates
             }
             Fault::Cut { from, to, .. } => {
@@ -94,12 +132,46 @@ impl Simulation {
             Fault::Delay { nodes, random, by, .. } => {
                 let chosen = self.choose(nodes, *random, From::Running);
                 let reach = Reach::Around(chosen.clone());
-                self.impair(number, &chosen, vec![Rule { reach, effect: Effect::Delay(*by) }])
+                let effect = Effect::Latency(Latency::Constant(*by));
+                self.impair(number, &chosen, vec![Rule { reach, effect }])
             }
+            Fault::Latency(fault) => {
+                let effect = Effect::Latency(fault.latency);
+                self.afflict(number, &fault.nodes, fault.random, fault.direction, &effect)
+            }
+            Fault::Reorder(fault) => {
+                let effect = Effect::Reorder { rate: fault.rate, by: fault.by };
+                self.afflict(number, &fault.nodes, fault.random, fault.direction, &effect)
+            }
+            Fault::Streams(fault) => {
+                let effect = match fault.how {
+                    StreamTrouble::Stall => Effect::StallStreams,
+                    StreamTrouble::Cut => Effect::CutStreams,
+                    StreamTrouble::Refuse => Effect::RefuseStreams,
+                };
+                self.afflict(number, &fault.nodes, fault.random, fault.direction, &effect)
+            }
+            Fault::Slow(slow) => {
+                let chosen = self.choose(&slow.nodes, slow.random, From::Running);
+                self.truth.trouble_begins(self.now, number as u64, &chosen);
+                self.each(number, &chosen, |sim, node| sim.slow_down(number, node, slow))
+            }
+            Fault::Clock(clock) => {
+                let chosen = self.choose(&clock.nodes, clock.random, From::Running);
+                let fast_ppm = (clock.drift * 1e6).round() as i64;
+                self.set_clocks(&chosen, clock.jump_us, fast_ppm);
+                let struck = self.each(number, &chosen, |_, _| true);
+                self.ongoing.insert(number, Ongoing::Drift(chosen));
+                struck
+            }
+            Fault::Churn(churn) => self.begin_churn(number, churn),
+            Fault::Update(update) => self.begin_update(number, update),
+            Fault::Seeds(seeds) => self.set_seeds(number, seeds),
             Fault::Freeze { nodes, random, timers, drain, frozen, .. } => {
                 let chosen = self.choose(nodes, *random, From::Running);
                 self.truth.trouble_begins(self.now, number as u64, &chosen);
-                let struck = self.each(&chosen, |sim, node| sim.freeze(node, *timers, *drain));
+                let struck =
+                    self.each(number, &chosen, |sim, node| sim.freeze(node, *timers, *drain));
                 if let Some(frozen) = frozen {
                     self.begin_cycle(number, chosen, *frozen);
                 }
@@ -116,6 +188,20 @@ impl Simulation {
         }
     }
 
+    /// A fault that goes on step by step takes its next one.
+    pub(crate) fn go_on(&mut self, number: usize) {
+        match self.ongoing.remove(&number) {
+            Some(Ongoing::Flapping { sides, parted }) => self.flap(number, sides, parted),
+            Some(Ongoing::Rolling(left)) => self.roll_on(number, left),
+            Some(Ongoing::Churn(churning)) => self.go_on_churning(number, churning),
+            Some(Ongoing::Updates { nodes, number: change }) => {
+                self.go_on_updating(number, nodes, change);
+            }
+            Some(Ongoing::Drift(_)) => {}
+            None => self.cycle(number),
+        }
+    }
+
     /// Fault `number` of the scenario is over.
     pub(crate) fn end_fault(&mut self, number: usize) {
         if let Some(fault) = self.scenario.faults.get(number) {
@@ -123,7 +209,10 @@ impl Simulation {
             self.recorder.fault_ends(self.now, number, fault.kind(), &afflicted);
         }
         match self.scenario.faults.get(number) {
-            Some(Fault::Partition { .. }) => self.set_sides(None),
+            Some(Fault::Partition { .. }) => {
+                self.ongoing.remove(&number);
+                self.set_sides(None, None);
+            }
             // The last freeze of a cycle lasts as long as all.
             Some(Fault::Freeze { frozen: Some(_), .. }) => {}
             Some(Fault::Freeze { .. }) => {
@@ -131,8 +220,19 @@ impl Simulation {
                     self.thaw(node);
                 }
             }
+            Some(Fault::Slow(_)) => {
+                for node in self.truth.trouble_ends(self.now, number as u64) {
+                    self.speed_up(number, node);
+                }
+            }
+            Some(Fault::Clock(_)) => {
+                if let Some(Ongoing::Drift(nodes)) = self.ongoing.remove(&number) {
+                    self.set_clocks(&nodes, 0, 0);
+                }
+            }
+            Some(Fault::Churn(_) | Fault::Update(_)) => {}
             Some(_) => {
-                rule_keys(number).into_iter().for_each(|key| self.network.remove(key));
+                self.network.remove(number);
                 self.truth.trouble_ends(self.now, number as u64);
             }
             None => {}
@@ -166,14 +266,16 @@ impl Simulation {
     /// Rules of the network that single these nodes out, until the fault ends.
     fn impair(&mut self, fault: usize, nodes: &[usize], rules: Vec<Rule>) -> bool {
         self.truth.trouble_begins(self.now, fault as u64, nodes);
-        rule_keys(fault).into_iter().zip(rules).for_each(|(key, rule)| self.network.add(key, rule));
+        (0..).zip(rules).for_each(|(key, rule)| self.network.add((fault, key), rule));
         self.faulted.extend(nodes);
+        self.hit(fault, nodes.len() as u64);
         !nodes.is_empty()
     }
 
     /// Does something to every chosen node; whether it took effect on one at least.
     fn each(
         &mut self,
+        fault: usize,
         chosen: &[usize],
         mut act: impl FnMut(&mut Simulation, usize) -> bool,
     ) -> bool {
@@ -181,25 +283,33 @@ impl Simulation {
         for node in chosen {
             if act(self, *node) {
                 self.faulted.insert(*node);
+                self.hit(fault, 1);
                 struck = true;
             }
         }
         struck
     }
 
-    /// All of them die before the first one starts: nobody is left to remember.
-    fn reboot(&mut self, chosen: &[usize], new_address: bool, clock_behind: Duration) -> bool {
-        for node in chosen {
-            self.kill(*node, false);
-            if new_address {
-                self.nodes[*node].address = self.fresh_address(*node);
-            }
-            self.nodes[*node].clock_behind = clock_behind;
+    /// A fault did something so many times.
+    fn hit(&mut self, fault: usize, times: u64) {
+        *self.hits.entry(fault).or_default() += times;
+    }
+
+    /// One more node, which joins through the seeds.
+    fn add_and_start(&mut self) -> usize {
+        let number = self.nodes.iter().filter(|node| !node.label.contains('#')).count();
+        let label = format!("n{number}");
+        let node = self.add_node(label.clone(), &label);
+        self.start(node);
+        node
+    }
+
+    /// The clocks of these hosts jump, and run so much fast from now on.
+    fn set_clocks(&mut self, nodes: &[usize], jump_us: i64, fast_ppm: i64) {
+        for index in nodes {
+            self.nodes[*index].set_clocks(self.now, jump_us, fast_ppm);
+            self.settle(*index);
         }
-        self.each(chosen, |sim, node| {
-            sim.start(node);
-            true
-        })
     }
 
     /// Another process under the name of `node`, on a host of its own.
@@ -234,9 +344,4 @@ impl Simulation {
 
 fn named(labels: &[String], all: &[String]) -> Vec<usize> {
     labels.iter().flat_map(|label| nodes_of(label, all)).collect()
-}
-
-/// The keys of the rules that one fault may add to the network.
-fn rule_keys(fault: usize) -> [u64; 2] {
-    [2 * fault as u64, 2 * fault as u64 + 1]
 }

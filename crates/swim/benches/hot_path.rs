@@ -91,7 +91,9 @@ fn merge_20_known_records(times: u32) -> Duration {
     let own = attributes(identity(0));
     let mut table = Table::new(own, Limits::default(), Time::ZERO);
     let all: Vec<Update> = (1..MEMBERS).map(update).collect();
-    all.iter().for_each(|update| drop(table.merge(Time::ZERO, update, Grace::Closed)));
+    for update in &all {
+        table.merge(Time::ZERO, update, Grace::Closed);
+    }
     repeat(times, |_| {
         for update in &all[..20] {
             black_box(table.merge(Time::ZERO, update, Grace::Closed));

@@ -1,6 +1,7 @@
 //! One simulated node: a host with an address, and the process that runs on it, if one does.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_state::{Instance, Life, Name, Serving, Tags, Time};
@@ -92,7 +93,7 @@ impl Node {
     /// A new process on this host, node number `index`, that remembers nothing.
     pub(crate) fn boot(
         &mut self,
-        config: &Config,
+        config: &Arc<Config>,
         index: usize,
         seed: u64,
         now: Time,
@@ -112,7 +113,7 @@ impl Node {
             zone: String::new(),
             serving: Serving::Serving,
         };
-        let engine = Engine::new(config.clone(), own, derive(seed, "engine", number), now);
+        let engine = Engine::new(Arc::clone(config), own, derive(seed, "engine", number), now);
         engine.map(|engine| (engine, instance)).map_err(|error| error.to_string())
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use headcount_state::{MemberId, Name, Time, Update};
-use headcount_swim::{Config, Engine, Event, Transmit};
+use headcount_swim::{AttributesPool, Config, Engine, Event, Transmit};
 
 use crate::addresses::{Addresses, address};
 use crate::checkers::Checkers;
@@ -30,6 +31,9 @@ use crate::truth::{Ending, Truth};
 
 /// How many events [`Simulation::events`] keeps if it is not told otherwise.
 const JOURNAL_LIMIT: usize = 2_000_000;
+
+/// Attributes that are remembered, so that the engines hold them once.
+const ATTRIBUTES_POOLED: usize = 1 << 16;
 
 /// Views are compared this many times a period.
 const SAMPLES_PER_PERIOD: u32 = 20;
@@ -89,7 +93,9 @@ pub(crate) struct Arriving {
 #[derive(Debug)]
 pub struct Simulation {
     pub(crate) scenario: Scenario,
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
+    /// What all engines hold of members alike, held once.
+    attributes: AttributesPool,
     pub(crate) seed: u64,
     pub(crate) now: Time,
     pub(crate) queue: Queue<Action>,
@@ -139,13 +145,14 @@ impl Simulation {
     /// [`ScenarioError`] names the field of the scenario that cannot be, and what to change.
     pub fn new(scenario: &Scenario, seed: u64) -> Result<Simulation, ScenarioError> {
         scenario.check()?;
-        let config = scenario.engine.config();
+        let config = Arc::new(scenario.engine.config());
         let network = Network::new(scenario.network.latency, scenario.network.loss, seed);
         let mut simulation = Simulation {
             scenario: scenario.clone(),
             streams: Streams::new(config.period),
             checkers: Checkers::new(scenario),
             config,
+            attributes: AttributesPool::new(ATTRIBUTES_POOLED),
             seed,
             now: Time::ZERO,
             queue: Queue::new(),
@@ -536,12 +543,13 @@ impl Simulation {
         let running = self.nodes.iter().filter_map(|node| node.running.as_ref());
         let own = running.map(|running| running.engine.table().records());
         let all: Vec<Update> = own.flatten().map(|record| record.update(now)).collect();
-        for index in 0..self.nodes.len() {
-            if let Some(running) = self.nodes[index].running.as_mut() {
-                running.engine.know(now, &all);
-                self.settle(index);
-            }
+        let running = self.nodes.iter_mut().filter_map(|node| node.running.as_mut());
+        let mut engines = running.map(|running| &mut running.engine);
+        if let Some(first) = engines.next() {
+            first.know(now, &all);
+            engines.for_each(|engine| engine.know_as(now, first));
         }
+        (0..self.nodes.len()).for_each(|index| self.settle(index));
     }
 
     /// Starts a process on a node that has none; whether it did. Nothing is sent yet.
@@ -560,6 +568,7 @@ impl Simulation {
         };
         #[cfg(feature = "planted-bugs")]
         engine.set_rules(self.rules);
+        engine.share_attributes(self.attributes.clone());
         engine.set_seeds(node.seeds(&self.seeds));
         let process = self.truth.started(now, index, node.name.id(), instance);
         let clock = node.clock(now);

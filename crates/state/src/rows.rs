@@ -185,3 +185,69 @@ fn grow<T>(list: &mut Vec<T>) {
         list.reserve_exact((list.len() / 8).max(4));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::attributes::{AttributesVersion, ProtocolRange, Serving, Tags};
+    use crate::id::Name;
+
+    fn life(generation: u64) -> Life {
+        Life { generation, instance: Instance::from_u64(1).unwrap() }
+    }
+
+    fn attributes(number: u64) -> Arc<Attributes> {
+        Arc::new(Attributes {
+            version: AttributesVersion { life: life(1), counter: 0 },
+            name: Name::new(&format!("member {number}")).unwrap(),
+            address: ([127, 0, 0, 1], 7_000).into(),
+            serving: Serving::Serving,
+            zone: String::new(),
+            tags: Tags::new(),
+            protocol: ProtocolRange { min: 1, max: 1 },
+        })
+    }
+
+    /// What is put of one member: plain, or with a life of its own, a rival and an accuser.
+    fn row(number: u64, plain: bool, since: u64) -> (Claim, Time, Option<MemberId>) {
+        let version = Version::new(life(if plain { 1 } else { 2 }), 3, Status::Suspect);
+        let over = Instance::from_u64(9).filter(|_| !plain);
+        let claim = Claim { id: attributes(number).name.id(), version, over };
+        (claim, Time::from_micros(since), Some(claim.id).filter(|_| !plain))
+    }
+
+    proptest! {
+        #[test]
+        fn packed_rows_hold_what_a_plain_map_holds(
+            steps in prop::collection::vec((0..4u8, 0..30u64), 0..120),
+        ) {
+            let mut rows = Rows::default();
+            let mut model = BTreeMap::new();
+            for (at, (step, number)) in (0..).zip(steps) {
+                let (claim, since, accuser) = row(number, step == 1, at);
+                if step == 0 {
+                    rows.remove(claim.id);
+                    model.remove(&claim.id);
+                } else {
+                    rows.put(claim, attributes(number), since, accuser);
+                    model.insert(claim.id, (claim, since, accuser));
+                }
+                let told = |r: Record<'_>| (r.claim, r.since, r.accuser);
+                prop_assert!(rows.iter().map(told).eq(model.values().copied()));
+                prop_assert_eq!(rows.get(claim.id).map(told), model.get(&claim.id).copied());
+                prop_assert!(rows.iter().all(|r| r.attributes.name.id() == r.id()));
+                let rest = model.range(claim.id..).filter(|(id, _)| **id > claim.id);
+                prop_assert!(rows.after(Some(claim.id)).map(told).eq(rest.map(|(_, row)| *row)));
+                let mut newest: Vec<Time> = model.values().map(|(_, since, _)| *since).collect();
+                newest.sort_unstable_by(|a, b| b.cmp(a));
+                prop_assert!(rows.newest_before(u64::MAX).map(|(_, r)| r.since).eq(newest));
+                let odd = model.values().filter(|(_, _, accuser)| accuser.is_some()).count();
+                prop_assert_eq!(rows.rest.len(), odd);
+            }
+        }
+    }
+}

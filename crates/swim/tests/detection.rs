@@ -145,7 +145,7 @@ fn confirmations_bring_the_lifeguard_timeout_down() {
 
 /// Hands `at` a claim, ten minutes old, that the live member `of` has failed.
 fn tell_old_death(net: &mut Net, at: usize, teller: usize, of: usize) {
-    let record = net.engine(at).table().get(id(of)).expect("a member").clone();
+    let record = net.engine(at).table().get(id(of)).expect("a member");
     let old = Update {
         age: Duration::from_secs(600),
         ..Update::claim(record.claim.with_status(Status::Failed))

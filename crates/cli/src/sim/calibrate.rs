@@ -22,7 +22,8 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
     repetitions: u64,
 
-    /// Runs only every so many-th cell of the Interval grid, for a quick look
+    /// Runs only every so many-th cell of the Interval grid, other ones in each repetition; 5, 7,
+    /// 11 and 13 meet every value of each parameter
     #[arg(long, default_value_t = 1, value_parser = every)]
     every: usize,
 
@@ -121,9 +122,13 @@ fn runs(number: usize, batch: &Batch, args: &Args) -> Vec<Run> {
         Experiment::Threshold => (1, args.repetitions),
         Experiment::Crash => (1, args.repetitions * CRASHES),
     };
-    let run = |cell, seed| Run { batch: number, cell, seed };
-    let cells = batch.experiment.cells().into_iter().step_by(every);
-    cells.flat_map(|cell| (1..=seeds).map(move |seed| run(cell, seed))).collect()
+    let cells = batch.experiment.cells();
+    let mut runs = Vec::new();
+    for (first, seed) in (0..every).cycle().zip(1..=seeds) {
+        let some = cells.iter().skip(first).step_by(every);
+        runs.extend(some.map(|cell| Run { batch: number, cell: *cell, seed }));
+    }
+    runs
 }
 
 fn play(batches: &[Batch], work: &[Run], threads: usize) -> Result<Vec<Pool>, Failure> {

@@ -130,7 +130,7 @@ fn measure(benchmark: &Benchmark) -> Result<Measured, Failure> {
 
 fn show(measured: &[Measured]) -> String {
     let titles = [
-        "nodes",
+        "cluster",
         "virtual s",
         "s",
         "virtual s per s",

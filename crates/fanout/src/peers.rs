@@ -101,15 +101,20 @@ impl Peers {
     }
 
     /// Fills `out` (cleared first) with `k` distinct random peers to probe `subject` through, or
-    /// as many as there are; never the subject.
+    /// as many as there are; never the subject. Those of `suspects` are relays only if nobody else
+    /// is there: one that does not answer itself says nothing about others.
     pub fn relays<R: Rng + ?Sized>(
         &self,
         rng: &mut R,
         subject: MemberId,
+        suspects: &[MemberId],
         k: usize,
         out: &mut Vec<MemberId>,
     ) {
-        self.sample(rng, k, &[subject], out);
+        self.sample(rng, k, &[suspects, &[subject]].concat(), out);
+        if out.is_empty() {
+            self.sample(rng, k, &[subject], out);
+        }
     }
 
     /// A random peer to exchange tables with; none when there are no peers.
@@ -226,14 +231,24 @@ mod tests {
         }
 
         #[test]
-        fn relays_are_never_the_subject(count in 1..12u64, subject in 0..12u64, seed: u64) {
+        fn relays_are_never_the_subject_and_suspects_only_for_want_of_others(
+            count in 1..12u64,
+            subject in 0..12u64,
+            suspects in 0..12u64,
+            seed: u64,
+        ) {
             let peers = peers(0..count);
             let subject = member(subject);
+            let suspects: Vec<MemberId> = (0..suspects).map(member).collect();
             let mut out = Vec::new();
-            peers.relays(&mut seeded(seed), subject, 3, &mut out);
+            peers.relays(&mut seeded(seed), subject, &suspects, 3, &mut out);
             prop_assert!(!out.contains(&subject));
-            let available = peers.len() - usize::from(peers.contains(subject));
+            let others: Vec<MemberId> = peers.iter().filter(|id| *id != subject).collect();
+            let sound = others.iter().filter(|id| !suspects.contains(id)).count();
+            let available = if sound > 0 { sound } else { others.len() };
             prop_assert_eq!(out.len(), available.min(3));
+            let doubtful = out.iter().any(|id| suspects.contains(id));
+            prop_assert_eq!(doubtful, sound == 0 && !others.is_empty());
         }
     }
 

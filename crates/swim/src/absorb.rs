@@ -43,7 +43,9 @@ impl Engine {
         match merged.outcome {
             Outcome::Changed(change) => self.changed(now, change),
             Outcome::Known => {
-                self.dissemination.heard(id, self.retransmit_limit());
+                if !self.config.spreads_as_memberlist {
+                    self.dissemination.heard(id, self.retransmit_limit());
+                }
                 if update.claim.status() == Status::Suspect {
                     self.confirm_suspicion(now, update);
                 }

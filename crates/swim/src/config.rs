@@ -79,8 +79,9 @@ pub struct Config {
     /// Whether claims and tables spread as in memberlist, the system behind the figures of the
     /// Lifeguard paper: at the ticks of a regular gossip clock instead of soon; to members lost
     /// within 30 periods, too; whole tables with a random member at each exchange interval
-    /// instead of where hashes differ; and no answers to claims that are refused. For comparison
-    /// with the paper, with an exchange interval of 30 periods. Default false.
+    /// instead of where hashes differ; each claim as often as `retransmit` says, whoever knows it
+    /// already; and no answers to claims that are refused. For comparison with the paper, with an
+    /// exchange interval of 30 periods. Default false.
     pub spreads_as_memberlist: bool,
     /// The most bytes of a datagram, without IP and UDP headers. 512 to 65,507, default 1,400.
     pub datagram_budget: usize,

@@ -20,6 +20,9 @@ use crate::engine::Engine;
 use crate::outbox::Outgoing;
 use crate::timers::Timer;
 
+/// So many suspects are kept from being relays; with more of them the fault is likely here.
+const SUSPECTS_MAX: usize = 64;
+
 /// The probe of the current period.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Probe {
@@ -79,7 +82,8 @@ impl Engine {
         want_nack: bool,
     ) -> usize {
         let mut relays = Vec::with_capacity(count);
-        self.peers.relays(&mut self.rng, target.id, count, &mut relays);
+        let suspects: Vec<MemberId> = self.suspicions.suspects().take(SUSPECTS_MAX).collect();
+        self.peers.relays(&mut self.rng, target.id, &suspects, count, &mut relays);
         for relay in &relays {
             if let Some((_, relay_address)) = self.table.get(*relay).map(aim) {
                 let body = Body::PingReq { nonce, target, address, want_nack };

@@ -130,6 +130,11 @@ impl Suspicions {
         }
     }
 
+    /// The members that are suspected, in id order.
+    pub(crate) fn suspects(&self) -> impl Iterator<Item = MemberId> + '_ {
+        self.running.keys().copied()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.running.len()
     }

@@ -271,21 +271,30 @@ fn fault_of(table: &mut Table, fault: usize) -> Option<&mut Table> {
 }
 
 /// Ends the scenario sooner: what would strike later does not, what would last longer ends with it.
+/// Whatever has a time to come true keeps it after the last fault: a run that is judged too soon
+/// fails for nothing.
 fn cut_off(table: &mut Table, end: Duration) -> Option<()> {
     let shown = || Value::String(duration::show(end));
     table.insert("duration".to_owned(), shown());
-    let Some(faults) = table.get_mut("faults") else { return Some(()) };
+    let expect = table.get("expect").and_then(Value::as_table);
+    let limits = expect.into_iter().flatten().filter(|(key, _)| key.ends_with("_within"));
+    let limits = limits.filter_map(|(_, limit)| duration::parse(limit.as_str()?).ok());
+    let longest = limits.max().unwrap_or_default();
+    let Some(faults) = table.get_mut("faults") else { return (longest <= end).then_some(()) };
     let faults = faults.as_array_mut()?;
     let moment = |fault: &Value, key: &str| {
         fault.get(key).and_then(Value::as_str).and_then(|text| duration::parse(text).ok())
     };
     faults.retain(|fault| moment(fault, "at").is_some_and(|at| at < end));
-    for fault in faults {
+    for fault in faults.iter_mut() {
         if moment(fault, "until").is_some_and(|until| until > end) {
             fault.as_table_mut()?.insert("until".to_owned(), shown());
         }
     }
-    Some(())
+    let moments =
+        ["at", "until"].map(|key| faults.iter().filter_map(move |f| moment(f, key)).max());
+    let last = moments.into_iter().flatten().max().unwrap_or_default();
+    (last + longest <= end).then_some(())
 }
 
 /// Moves every moment of the scenario towards its start.
@@ -454,5 +463,19 @@ mod tests {
         let expected = Expect { detect_within: Some(SEC), ..Expect::default() };
         assert_eq!(small.expect, expected);
         assert!(small.faults[0].at() <= SEC && small.duration <= 12 * SEC, "{small:?}");
+    }
+    #[test]
+    fn nothing_is_judged_before_its_time_is_over() {
+        let patient = Scenario::new("patient", 4, 100 * SEC)
+            .fault(Fault::crash(10 * SEC, Targets::random(1)))
+            .expect(Expect::converge_within(20 * SEC));
+        let fails = |scenario: &Scenario, _: u64| scenario.expect.converge_within.is_some();
+        let small = shrink(&patient, 1, Limits::default(), fails, |_| {}).unwrap().scenario;
+        assert!(small.duration >= 20 * SEC && small.duration < 30 * SEC, "{small:?}");
+        let fails =
+            |scenario: &Scenario, seed: u64| fails(scenario, seed) && !scenario.faults.is_empty();
+        let small = shrink(&patient, 1, Limits::default(), fails, |_| {}).unwrap().scenario;
+        let rest = small.duration.saturating_sub(small.faults[0].at());
+        assert!(rest >= 20 * SEC && rest < 30 * SEC, "{small:?}");
     }
 }

@@ -122,7 +122,7 @@ fn a_browser_shows_the_page() {
         run.is_ok_and(|status| status.success())
     });
     let Some(browser) = found else {
-        println!("skipped: no chromium or google-chrome is installed");
+        eprintln!("skipped: no chromium or google-chrome is installed");
         return;
     };
     let dir = tempfile::tempdir().expect("a directory");

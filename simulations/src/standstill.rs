@@ -80,20 +80,20 @@ impl Simulation {
         true
     }
 
-    /// The process of `node` goes on. One whose timers stood still reads what waited first, as a
-    /// node's driver does; another sends first what was held back.
+    /// The process of `node` goes on, and what was held back is sent. One whose timers stood still
+    /// reads what waited before it looks at the time, as a node's driver does.
     pub(crate) fn thaw(&mut self, index: usize) {
         let node = &mut self.nodes[index];
         let Some(standstill) = node.standstill.as_mut() else { return };
         standstill.frozen = false;
         standstill.next_read = Some(self.now);
         self.queue.push(self.now, Action::Read(index));
-        if standstill.timers_rest() {
-            return;
-        }
-        let unsent = std::mem::take(&mut standstill.unsent);
-        for transmit in unsent {
+        let reads_first = standstill.timers_rest();
+        for transmit in std::mem::take(&mut standstill.unsent) {
             self.send(index, transmit);
+        }
+        if reads_first {
+            return;
         }
         if let Some(running) = self.nodes[index].running.as_mut() {
             running.engine.set_sends_block(false);

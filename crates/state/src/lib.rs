@@ -16,6 +16,7 @@ mod own;
 mod record;
 mod rows;
 mod rules;
+mod sketch;
 mod summary;
 mod table;
 mod time;
@@ -35,6 +36,7 @@ pub use own::{OwnAttributes, OwnChange, Standing};
 pub use record::Record;
 #[cfg(feature = "planted-bugs")]
 pub use rules::Rules;
+pub use sketch::Symbol;
 pub use summary::Summary;
 pub use table::{Expired, Limits, Occupancy, Table};
 pub use time::Time;

@@ -1,5 +1,3 @@
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use headcount_state::Update;
 use prost::Message;
@@ -7,30 +5,33 @@ use prost::Message;
 use crate::cluster::ClusterId;
 use crate::error::DecodeError;
 use crate::header::{self, FrameWriter};
-use crate::heartbeat::{Heartbeat, Target};
+use crate::heartbeat::Heartbeat;
 use crate::pool::AttributesPool;
 use crate::proto::datagram::Body as ProtoBody;
 use crate::quick::{self, Payload};
-use crate::{address, proto, update};
+use crate::sketch::{self, SketchPart};
+use crate::target::{Process, Target};
+use crate::{proto, update};
 
 /// The default of the most bytes in a datagram: fits an Ethernet frame with room for tunnels.
 pub const DEFAULT_BUDGET: usize = 1_400;
 
-/// The smallest budget: header, heartbeat and any body leave room for several bare claims.
+/// The smallest budget: header, heartbeat and any body but a long sketch or want leave room for
+/// several bare claims.
 pub const MIN_BUDGET: usize = 512;
 
 /// The largest budget: the most that UDP over IPv4 carries.
 pub const MAX_BUDGET: usize = 65_507;
 
 /// What a datagram is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Are you there?
     Ping {
         /// A random number that the ack echoes.
         nonce: u32,
         /// Whom the sender means; `None`: whoever is there (a seed).
-        target: Option<Target>,
+        target: Option<Process>,
     },
     /// The answer to a ping.
     Ack {
@@ -41,14 +42,12 @@ pub enum Body {
         /// Somebody lives here, but not the target of the ping.
         not_me: bool,
     },
-    /// Please ping the target for me and pass its ack on.
+    /// Please ping the target for me, where you know it to be, and pass its ack on.
     PingReq {
         /// A random number that the forwarded ack, or the nack, echoes.
         nonce: u32,
         /// Whom to ping.
         target: Target,
-        /// Where the asker knows it to be. An IPv6 flow label and scope do not travel.
-        address: SocketAddr,
         /// Answer with a nack if the target stays silent.
         want_nack: bool,
     },
@@ -62,6 +61,20 @@ pub enum Body {
         /// What the updates are to the sender's table; `None`: news, or nothing but the hashes
         /// in the heartbeat.
         table: Option<TablePart>,
+    },
+    /// Coded symbols of the sender's live records: please find out where our tables differ.
+    Sketch(SketchPart),
+    /// The symbols sent so far do not tell the difference.
+    More {
+        /// The number of the first symbol that is wanted.
+        first: u32,
+        /// How many are wanted. 0: too many differences, or given up.
+        count: u32,
+    },
+    /// The difference is known: the updates beside this are what the sketch's sender lacked.
+    Wants {
+        /// Please tell of these elements.
+        elements: Vec<u64>,
     },
 }
 
@@ -97,15 +110,21 @@ pub struct DatagramBuilder {
 impl DatagramBuilder {
     /// A datagram with this heartbeat and body, of at most `budget` bytes. The budget is taken
     /// to the nearest end of [`MIN_BUDGET`] to [`MAX_BUDGET`] if it is outside.
+    ///
+    /// Of a sketch's symbols, or of wanted elements, the ones beyond the budget are left out:
+    /// [`sketch_room`](crate::sketch_room) and [`wants_room`](crate::wants_room) always fit.
     pub fn new(
         cluster: ClusterId,
         budget: usize,
         heartbeat: &Heartbeat,
         body: &Body,
     ) -> DatagramBuilder {
+        let budget = budget.clamp(MIN_BUDGET, MAX_BUDGET);
         let mut writer = FrameWriter::datagram(cluster);
-        writer.payload().datagram(heartbeat, body);
-        DatagramBuilder { writer, budget: budget.clamp(MIN_BUDGET, MAX_BUDGET) }
+        writer.payload().heartbeat_field(heartbeat);
+        let items = sketch::items_within(body, budget.saturating_sub(writer.len()));
+        writer.payload().body(body, items);
+        DatagramBuilder { writer, budget }
     }
 
     /// Adds `update` if it fits, and says whether it did; nothing has changed otherwise.
@@ -186,10 +205,9 @@ pub(crate) fn read_quickly(payload: &[u8], pool: &AttributesPool) -> Option<Data
 impl Body {
     fn from_proto(body: ProtoBody) -> Result<Body, DecodeError> {
         Ok(match body {
-            ProtoBody::Ping(ping) => Body::Ping {
-                nonce: ping.nonce,
-                target: ping.target.map(Target::from_proto).transpose()?,
-            },
+            ProtoBody::Ping(ping) => {
+                Body::Ping { nonce: ping.nonce, target: ping.target.map(Process::from_u32) }
+            }
             ProtoBody::Ack(ack) => Body::Ack {
                 nonce: ack.nonce,
                 responder: ack.responder.map(Target::from_proto).transpose()?,
@@ -200,7 +218,6 @@ impl Body {
                 target: Target::from_proto(
                     ask.target.ok_or(DecodeError::invalid("ping_req.target"))?,
                 )?,
-                address: address::from_proto(ask.address)?,
                 want_nack: ask.want_nack,
             },
             ProtoBody::Nack(nack) => Body::Nack { nonce: nack.nonce },
@@ -209,6 +226,9 @@ impl Body {
                     .table
                     .map(|proto::TablePart { complete, reply }| TablePart { complete, reply }),
             },
+            ProtoBody::Sketch(part) => Body::Sketch(sketch::from_proto(&part)?),
+            ProtoBody::More(proto::More { first, count }) => Body::More { first, count },
+            ProtoBody::Wants(proto::Wants { elements }) => Body::Wants { elements },
         })
     }
 }

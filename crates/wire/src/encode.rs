@@ -8,9 +8,11 @@ use std::time::Duration;
 use headcount_state::{Attributes, Instance, Life, MemberId, Serving, Status, Update};
 
 use crate::datagram::{Body, TablePart};
-use crate::heartbeat::{Heartbeat, MAX_LOAD, Target};
+use crate::heartbeat::{Heartbeat, MAX_LOAD, Vitals};
 use crate::proto;
+use crate::sketch::{SYMBOL_BYTES, SketchPart};
 use crate::stream::{Frame, Hello, Purpose, Refuse, RefuseCode, cut};
+use crate::target::{Process, Target};
 
 /// The kinds of fields in protobuf's encoding.
 const VARINT: u32 = 0;
@@ -25,19 +27,17 @@ const UPDATES: u32 = 15;
 pub(crate) struct Message<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl Message<'_> {
-    /// A datagram but for its updates.
-    pub(crate) fn datagram(&mut self, heartbeat: &Heartbeat, body: &Body) {
-        self.nested(1, |m| m.heartbeat(heartbeat));
+    /// The body of a datagram; of a sketch's symbols or of wanted elements the first `items`.
+    pub(crate) fn body(&mut self, body: &Body, items: usize) {
         match *body {
             Body::Ping { nonce, target } => self.nested(2, |m| m.ping(nonce, target)),
             Body::Ack { nonce, responder, not_me } => {
                 self.nested(3, |m| m.ack(nonce, responder, not_me));
             }
-            Body::PingReq { nonce, target, address, want_nack } => self.nested(4, |m| {
+            Body::PingReq { nonce, target, want_nack } => self.nested(4, |m| {
                 m.fixed32(1, nonce);
                 m.nested(2, |m| m.target(target));
-                m.nested(3, |m| m.address(address));
-                m.varint(4, want_nack.into());
+                m.varint(3, want_nack.into());
             }),
             Body::Nack { nonce } => self.nested(5, |m| m.fixed32(1, nonce)),
             Body::Gossip { table } => self.nested(6, |m| {
@@ -48,14 +48,23 @@ impl Message<'_> {
                     });
                 }
             }),
+            Body::Sketch(ref part) => self.nested(7, |m| m.sketch(part, items)),
+            Body::More { first, count } => self.nested(8, |m| {
+                m.varint(1, first.into());
+                m.varint(2, count.into());
+            }),
+            Body::Wants { ref elements } => self.nested(9, |m| {
+                let elements = &elements[..items.min(elements.len())];
+                m.many(1, 8, elements, |element, bytes| bytes.extend(element.to_le_bytes()));
+            }),
         }
     }
 
-    /// A stream frame but for the heartbeat and updates of a chunk.
+    /// A stream frame but for its heartbeat and updates.
     pub(crate) fn frame(&mut self, frame: &Frame) {
         match frame {
             Frame::Hello(hello) => self.nested(2, |m| m.hello(hello)),
-            Frame::Refuse(Refuse { code, detail }) => self.nested(3, |m| {
+            Frame::Refuse(Refuse { code, detail, .. }) => self.nested(3, |m| {
                 m.varint(1, refuse_code(*code) as u64);
                 m.bytes(2, cut(detail).as_bytes());
             }),
@@ -65,8 +74,8 @@ impl Message<'_> {
         }
     }
 
-    /// The heartbeat of a stream frame.
-    pub(crate) fn frame_heartbeat(&mut self, heartbeat: &Heartbeat) {
+    /// The heartbeat of a datagram or a stream frame.
+    pub(crate) fn heartbeat_field(&mut self, heartbeat: &Heartbeat) {
         self.nested(1, |m| m.heartbeat(heartbeat));
     }
 
@@ -76,24 +85,24 @@ impl Message<'_> {
     }
 
     fn heartbeat(&mut self, heartbeat: &Heartbeat) {
-        let seconds = u32::try_from(heartbeat.uptime.as_secs()).unwrap_or(u32::MAX);
-        self.nested(1, |m| m.target(heartbeat.sender));
-        self.varint(2, heartbeat.seq.into());
-        if let Some(percent) = heartbeat.load {
-            self.key(3, VARINT);
-            self.raw_varint(percent.min(MAX_LOAD).into());
+        let Heartbeat { sender, seq, view, sync, dead, vitals } = *heartbeat;
+        self.target(sender);
+        self.varint(3, seq.into());
+        self.fixed32(4, view);
+        self.fixed64(5, sync);
+        self.fixed32(6, dead);
+        if let Some(Vitals { load, uptime }) = vitals {
+            self.present_varint(7, u32::try_from(uptime.as_secs()).unwrap_or(u32::MAX));
+            if let Some(percent) = load {
+                self.present_varint(8, percent.min(MAX_LOAD).into());
+            }
         }
-        self.varint(4, seconds.into());
-        self.varint(5, whole_millis(heartbeat.period).into());
-        self.fixed64(6, heartbeat.view_id);
-        self.fixed64(7, heartbeat.sync);
-        self.fixed64(8, heartbeat.dead);
     }
 
-    fn ping(&mut self, nonce: u32, target: Option<Target>) {
+    fn ping(&mut self, nonce: u32, target: Option<Process>) {
         self.fixed32(1, nonce);
-        if let Some(target) = target {
-            self.nested(2, |m| m.target(target));
+        if let Some(process) = target {
+            self.present_fixed32(2, process.as_u32());
         }
     }
 
@@ -118,9 +127,21 @@ impl Message<'_> {
         }
     }
 
-    fn target(&mut self, Target { id, life }: Target) {
+    /// A target, or the fields of a heartbeat that are one.
+    fn target(&mut self, Target { id, process }: Target) {
         self.fixed64(1, id.as_u64());
-        self.life(2, life);
+        self.fixed32(2, process.as_u32());
+    }
+
+    fn sketch(&mut self, part: &SketchPart, items: usize) {
+        let SketchPart { first, live, symbols } = part;
+        self.varint(1, (*first).into());
+        self.varint(2, (*live).into());
+        let symbols = &symbols[..items.min(symbols.len())];
+        self.many(3, SYMBOL_BYTES, symbols, |symbol, bytes| {
+            bytes.extend(symbol.sum.to_le_bytes());
+            bytes.extend(symbol.check.to_le_bytes());
+        });
     }
 
     /// A life as two fields in a row.
@@ -131,10 +152,7 @@ impl Message<'_> {
 
     fn address(&mut self, address: SocketAddr) {
         match address.ip() {
-            IpAddr::V4(ip) => {
-                self.key(1, FIXED32);
-                self.0.extend_from_slice(&ip.to_bits().to_le_bytes());
-            }
+            IpAddr::V4(ip) => self.present_fixed32(1, ip.to_bits()),
             IpAddr::V6(ip) => self.bytes(2, &ip.octets()),
         }
         self.varint(3, address.port().into());
@@ -184,9 +202,20 @@ impl Message<'_> {
 
     fn fixed32(&mut self, number: u32, value: u32) {
         if value != 0 {
-            self.key(number, FIXED32);
-            self.0.extend_from_slice(&value.to_le_bytes());
+            self.present_fixed32(number, value);
         }
+    }
+
+    /// A number whose presence says something, so that a zero is written too.
+    fn present_varint(&mut self, number: u32, value: u32) {
+        self.key(number, VARINT);
+        self.raw_varint(value.into());
+    }
+
+    /// As [`Self::present_varint`].
+    fn present_fixed32(&mut self, number: u32, value: u32) {
+        self.key(number, FIXED32);
+        self.0.extend_from_slice(&value.to_le_bytes());
     }
 
     fn fixed64(&mut self, number: u32, value: u64) {
@@ -201,6 +230,21 @@ impl Message<'_> {
             self.key(number, BYTES);
             self.raw_varint(value.len() as u64);
             self.0.extend_from_slice(value);
+        }
+    }
+
+    /// Items of `size` bytes each in one field, which `write` appends.
+    fn many<T>(
+        &mut self,
+        number: u32,
+        size: usize,
+        items: &[T],
+        mut write: impl FnMut(&T, &mut Vec<u8>),
+    ) {
+        if !items.is_empty() {
+            self.key(number, BYTES);
+            self.raw_varint((items.len() * size) as u64);
+            items.iter().for_each(|item| write(item, self.0));
         }
     }
 
@@ -236,6 +280,11 @@ impl Message<'_> {
         }
         self.0.push(value as u8);
     }
+}
+
+/// The bytes of a number as a varint.
+pub(crate) fn varint_bytes(value: u64) -> usize {
+    (u64::BITS - (value | 1).leading_zeros()).div_ceil(7) as usize
 }
 
 /// The duration in whole milliseconds, saturating.

@@ -1,18 +1,10 @@
 use std::time::Duration;
 
-use headcount_state::{Instance, Life, MemberId};
+use headcount_state::MemberId;
 
 use crate::error::DecodeError;
 use crate::proto;
-
-/// One life of one member: which process is spoken of or spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Target {
-    /// The member.
-    pub id: MemberId,
-    /// Its life.
-    pub life: Life,
-}
+use crate::target::{Process, Target};
 
 /// What the sender says of itself in every datagram and every stream frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,49 +13,47 @@ pub struct Heartbeat {
     pub sender: Target,
     /// The sender's counter of datagrams sent; wraps. Gaps show loss.
     pub seq: u32,
+    /// The low 32 bits of a hash of the live members as the sender sees them: enough to compare.
+    pub view: u32,
+    /// A hash of all versions in the sender's table: differing values call for an exchange.
+    pub sync: u64,
+    /// The low 32 bits of a hash of the young dead claims in the sender's table; 0, which takes
+    /// no bytes, when there are none.
+    pub dead: u32,
+    /// How the sender is. Acks and stream frames say it; others leave it out.
+    pub vitals: Option<Vitals>,
+}
+
+/// How the sender is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Vitals {
     /// How loaded the sender is, in percent, 0 to 100; larger values count as 100. `None`: it has
     /// not said.
     pub load: Option<u8>,
     /// How long the sender has been up. Whole seconds on the wire, at most 2^32 - 1.
     pub uptime: Duration,
-    /// The sender's protocol period. Whole milliseconds on the wire, at most 2^32 - 1.
-    pub period: Duration,
-    /// A hash of the live members as the sender sees them: what people compare.
-    pub view_id: u64,
-    /// A hash of all versions in the sender's table: differing values call for an exchange.
-    pub sync: u64,
-    /// A hash of the young dead claims in the sender's table.
-    pub dead: u64,
 }
 
 pub(crate) const MAX_LOAD: u8 = 100;
 
-impl Target {
-    pub(crate) fn from_proto(target: proto::Target) -> Result<Target, DecodeError> {
-        let id = MemberId::from_u64(target.id).ok_or(DecodeError::invalid("target.id"))?;
-        let instance =
-            Instance::from_u64(target.instance).ok_or(DecodeError::invalid("target.instance"))?;
-        Ok(Target { id, life: Life { generation: target.generation, instance } })
-    }
-}
+/// The most bytes of a heartbeat with the key and length before it.
+pub(crate) const MAX_HEARTBEAT_BYTES: usize = 49;
 
 impl Heartbeat {
     pub(crate) fn from_proto(
         heartbeat: Option<proto::Heartbeat>,
     ) -> Result<Heartbeat, DecodeError> {
         let heartbeat = heartbeat.ok_or(DecodeError::invalid("heartbeat"))?;
-        let sender = heartbeat.sender.ok_or(DecodeError::invalid("heartbeat.sender"))?;
+        let id = MemberId::from_u64(heartbeat.id).ok_or(DecodeError::invalid("heartbeat.id"))?;
+        let load = heartbeat.load.map(|load| u8::try_from(load).unwrap_or(MAX_LOAD).min(MAX_LOAD));
+        let vitals = |seconds: u32| Vitals { load, uptime: Duration::from_secs(seconds.into()) };
         Ok(Heartbeat {
-            sender: Target::from_proto(sender)?,
+            sender: Target { id, process: Process::from_u32(heartbeat.process) },
             seq: heartbeat.seq,
-            load: heartbeat
-                .load
-                .map(|percent| u8::try_from(percent).unwrap_or(MAX_LOAD).min(MAX_LOAD)),
-            uptime: Duration::from_secs(heartbeat.uptime_s.into()),
-            period: Duration::from_millis(heartbeat.period_ms.into()),
-            view_id: heartbeat.view_id,
+            view: heartbeat.view,
             sync: heartbeat.sync,
             dead: heartbeat.dead,
+            vitals: heartbeat.uptime_s.map(vitals),
         })
     }
 }

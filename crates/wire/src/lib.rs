@@ -17,7 +17,9 @@ mod header;
 mod heartbeat;
 mod pool;
 mod quick;
+mod sketch;
 mod stream;
+mod target;
 mod update;
 
 #[allow(missing_docs, unreachable_pub, clippy::all)]
@@ -31,12 +33,15 @@ pub use datagram::{
     decode_datagram, decode_datagram_with,
 };
 pub use error::DecodeError;
-pub use heartbeat::{Heartbeat, Target};
+pub use heartbeat::{Heartbeat, Vitals};
 pub use pool::AttributesPool;
+pub use sketch::{SYMBOL_BYTES, SketchPart, sketch_room, wants_room};
 pub use stream::{
-    ChunkBuilder, Frame, Hello, MAX_FRAME_BYTES, MAX_REFUSE_DETAIL_BYTES, MIN_CHUNK_BYTES, Purpose,
-    Refuse, RefuseCode, StreamFrame, decode_frame, decode_frame_with, encode_frame, frame_length,
+    ChunkBuilder, Frame, Hello, MAX_FRAME_BYTES, MAX_REFUSE_DETAIL_BYTES, MAX_REFUSE_OTHERS,
+    MIN_CHUNK_BYTES, Purpose, Refuse, RefuseCode, StreamFrame, decode_frame, decode_frame_with,
+    encode_frame, frame_length,
 };
+pub use target::{Process, Target};
 pub use update::update_bytes;
 
 use headcount_state::ProtocolRange;

@@ -5,10 +5,11 @@ use prost::Message;
 use crate::cluster::ClusterId;
 use crate::error::DecodeError;
 use crate::header::{self, FrameWriter, HEADER_BYTES, LENGTH_BYTES};
-use crate::heartbeat::{Heartbeat, Target};
+use crate::heartbeat::Heartbeat;
 use crate::pool::AttributesPool;
 use crate::proto::stream_frame::Frame as ProtoFrame;
 use crate::quick::{self, Payload};
+use crate::target::Process;
 use crate::{proto, update};
 
 /// The most bytes of a stream frame, without the length before it.
@@ -19,6 +20,9 @@ pub const MIN_CHUNK_BYTES: usize = 4 * 1024;
 
 /// The most bytes of a refusal's words.
 pub const MAX_REFUSE_DETAIL_BYTES: usize = 200;
+
+/// The most members that a refusal names to ask instead.
+pub const MAX_REFUSE_OTHERS: usize = 16;
 
 /// What a stream frame is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +43,7 @@ pub enum Frame {
         /// A random number that the ack echoes.
         nonce: u32,
         /// Whom the sender means.
-        target: Target,
+        target: Process,
     },
     /// The answer to it.
     Ack {
@@ -77,6 +81,8 @@ pub struct Refuse {
     pub code: RefuseCode,
     /// Why, for people. Cut to [`MAX_REFUSE_DETAIL_BYTES`] at a whole character.
     pub detail: String,
+    /// Members to ask instead. Cut to the first [`MAX_REFUSE_OTHERS`].
+    pub others: Vec<Update>,
 }
 
 /// Why a hello is refused, for programs.
@@ -117,7 +123,7 @@ impl ChunkBuilder {
     /// outside.
     pub fn new(cluster: ClusterId, budget: usize, heartbeat: &Heartbeat) -> ChunkBuilder {
         let mut writer = FrameWriter::stream(cluster);
-        writer.payload().frame_heartbeat(heartbeat);
+        writer.payload().heartbeat_field(heartbeat);
         ChunkBuilder { writer, budget: budget.clamp(MIN_CHUNK_BYTES, MAX_FRAME_BYTES) }
     }
 
@@ -147,8 +153,13 @@ pub fn encode_frame(cluster: ClusterId, frame: &StreamFrame) -> Bytes {
         return chunk.finish(*last && complete);
     }
     let mut writer = FrameWriter::stream(cluster);
-    writer.payload().frame_heartbeat(heartbeat);
+    writer.payload().heartbeat_field(heartbeat);
     writer.payload().frame(frame);
+    if let Frame::Refuse(Refuse { others, .. }) = frame {
+        for other in others.iter().take(MAX_REFUSE_OTHERS) {
+            writer.push(other, MAX_FRAME_BYTES);
+        }
+    }
     writer.finish()
 }
 
@@ -203,13 +214,16 @@ fn read(payload: &[u8]) -> Result<StreamFrame, DecodeError> {
     let heartbeat = Heartbeat::from_proto(decoded.heartbeat)?;
     let frame = match decoded.frame.ok_or(DecodeError::invalid("frame"))? {
         ProtoFrame::Hello(hello) => Frame::Hello(hello_from_proto(hello)?),
-        ProtoFrame::Refuse(refuse) => Frame::Refuse(refuse_from_proto(refuse)),
+        ProtoFrame::Refuse(refuse) => Frame::Refuse(refuse_from_proto(refuse, decoded.updates)?),
         ProtoFrame::Chunk(proto::Chunk { last }) => {
             Frame::Chunk { updates: update::all_from_proto(decoded.updates)?, last }
         }
         ProtoFrame::Ping(ping) => Frame::Ping {
             nonce: ping.nonce,
-            target: Target::from_proto(ping.target.ok_or(DecodeError::invalid("ping.target"))?)?,
+            target: ping
+                .target
+                .map(Process::from_u32)
+                .ok_or(DecodeError::invalid("ping.target"))?,
         },
         ProtoFrame::Ack(ack) => Frame::Ack { nonce: ack.nonce, not_me: ack.not_me },
     };
@@ -234,14 +248,21 @@ fn hello_from_proto(hello: proto::Hello) -> Result<Hello, DecodeError> {
     })
 }
 
-fn refuse_from_proto(refuse: proto::Refuse) -> Refuse {
+fn refuse_from_proto(
+    refuse: proto::Refuse,
+    others: Vec<proto::Update>,
+) -> Result<Refuse, DecodeError> {
+    if others.len() > MAX_REFUSE_OTHERS {
+        return Err(DecodeError::invalid("updates"));
+    }
     let code = match proto::RefuseCode::try_from(refuse.code) {
         Ok(proto::RefuseCode::Protocol) => RefuseCode::Protocol,
         Ok(proto::RefuseCode::Busy) => RefuseCode::Busy,
         Ok(proto::RefuseCode::Leaving) => RefuseCode::Leaving,
         Ok(proto::RefuseCode::Other) | Err(_) => RefuseCode::Other,
     };
-    Refuse { code, detail: cut(&refuse.detail).to_owned() }
+    let others = update::all_from_proto(others)?;
+    Ok(Refuse { code, detail: cut(&refuse.detail).to_owned(), others })
 }
 
 /// `detail` up to the last whole character within the bound.

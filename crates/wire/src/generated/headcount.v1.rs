@@ -22,18 +22,16 @@ pub mod address {
         Ipv6(::prost::alloc::vec::Vec<u8>),
     }
 }
-/// One life of one member: which process is spoken of or spoken to.
+/// One process of one member: which one is spoken of or spoken to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Target {
     /// The member's id: XXH3-64 of its name, 1 if that is 0. Required, never 0.
     #[prost(fixed64, tag = "1")]
     pub id: u64,
-    /// Which life of the name; starts as the Unix time in milliseconds. At most 2^62.
-    #[prost(uint64, tag = "2")]
-    pub generation: u64,
-    /// The random number of the process. Required, never 0.
-    #[prost(fixed64, tag = "3")]
-    pub instance: u64,
+    /// The process: the low 32 bits of XXH3-64 over 16 bytes, the id and the instance, each little
+    /// endian. Any value; absent means 0. All generations of one process share it.
+    #[prost(fixed32, tag = "2")]
+    pub process: u32,
 }
 /// What a member says of itself besides being alive. Versioned by (generation, instance, counter),
 /// raised by the owner alone.
@@ -79,10 +77,11 @@ pub struct Update {
     /// Of whom. Absent when attributes are present: the id is then the hash of their name.
     #[prost(fixed64, tag = "1")]
     pub id: u64,
-    /// The life that is spoken of: its generation, at most 2^62.
+    /// The life that is spoken of: its generation, at most 2^62; starts as the Unix time in
+    /// milliseconds.
     #[prost(uint64, tag = "2")]
     pub generation: u64,
-    /// The life that is spoken of: its instance. Required, never 0.
+    /// The life that is spoken of: its instance, the random number of the process. Required, never 0.
     #[prost(fixed64, tag = "3")]
     pub instance: u64,
     /// The owner's counter within the life, raised to refute suspicions. Ignored for the terminal
@@ -194,32 +193,34 @@ impl ServingState {
 /// What the sender says of itself in every datagram and every stream frame.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Heartbeat {
-    /// Who speaks, in which life. Required.
-    #[prost(message, optional, tag = "1")]
-    pub sender: ::core::option::Option<Target>,
+    /// Who speaks: the member's id. Required, never 0.
+    #[prost(fixed64, tag = "1")]
+    pub id: u64,
+    /// Who speaks: the process, as in Target.
+    #[prost(fixed32, tag = "2")]
+    pub process: u32,
     /// The sender's counter of datagrams sent; wraps. Gaps show loss.
-    #[prost(uint32, tag = "2")]
+    #[prost(uint32, tag = "3")]
     pub seq: u32,
-    /// How loaded the sender is, in percent, 0 to 100; larger values count as 100. Absent: not said.
-    #[prost(uint32, optional, tag = "3")]
-    pub load: ::core::option::Option<u32>,
-    /// How long the sender has been up, in whole seconds; saturates.
-    #[prost(uint32, tag = "4")]
-    pub uptime_s: u32,
-    /// The sender's protocol period, in milliseconds; saturates.
-    #[prost(uint32, tag = "5")]
-    pub period_ms: u32,
-    /// A hash of the live members as the sender sees them: what people compare.
-    #[prost(fixed64, tag = "6")]
-    pub view_id: u64,
+    /// The low 32 bits of a hash of the live members as the sender sees them: what people compare.
+    #[prost(fixed32, tag = "4")]
+    pub view: u32,
     /// A hash of all versions in the sender's table: differing values call for an exchange.
-    #[prost(fixed64, tag = "7")]
+    #[prost(fixed64, tag = "5")]
     pub sync: u64,
-    /// A hash of the young dead claims in the sender's table.
+    /// The low 32 bits of a hash of the young dead claims in the sender's table. Absent: none.
+    #[prost(fixed32, tag = "6")]
+    pub dead: u32,
+    /// How long the sender has been up, in whole seconds; saturates. Absent: the sender says nothing
+    /// of how it is, as in all datagrams but acks.
+    #[prost(uint32, optional, tag = "7")]
+    pub uptime_s: ::core::option::Option<u32>,
+    /// How loaded the sender is, in percent, 0 to 100; larger values count as 100. Absent: not said.
+    /// Read only beside uptime_s.
     ///
     /// 9 to 15 are kept for growth: the sender's period number and its local health.
-    #[prost(fixed64, tag = "8")]
-    pub dead: u64,
+    #[prost(uint32, optional, tag = "8")]
+    pub load: ::core::option::Option<u32>,
 }
 /// Are you there? Answered by an Ack with the same nonce.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -227,9 +228,10 @@ pub struct Ping {
     /// A random number that the ack echoes.
     #[prost(fixed32, tag = "1")]
     pub nonce: u32,
-    /// Whom the sender means. Absent: whoever is there, as when a seed's name is not known yet.
-    #[prost(message, optional, tag = "2")]
-    pub target: ::core::option::Option<Target>,
+    /// Which process the sender means, as in Target; its member's id is not needed beside it. Absent:
+    /// whoever is there, as when a seed's name is not known yet.
+    #[prost(fixed32, optional, tag = "2")]
+    pub target: ::core::option::Option<u32>,
 }
 /// The answer to a ping.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -246,8 +248,8 @@ pub struct Ack {
     #[prost(bool, tag = "3")]
     pub not_me: bool,
 }
-/// Please ping the target for me and pass its ack on.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// Please ping the target for me, where you know it to be, and pass its ack on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PingReq {
     /// A random number that the forwarded ack, or the nack, echoes.
     #[prost(fixed32, tag = "1")]
@@ -255,11 +257,8 @@ pub struct PingReq {
     /// Whom to ping. Required.
     #[prost(message, optional, tag = "2")]
     pub target: ::core::option::Option<Target>,
-    /// Where the asker knows it to be. Required.
-    #[prost(message, optional, tag = "3")]
-    pub address: ::core::option::Option<Address>,
     /// True: answer with a Nack if the target stays silent.
-    #[prost(bool, tag = "4")]
+    #[prost(bool, tag = "3")]
     pub want_nack: bool,
 }
 /// The relay's answer to a ping-req whose target stayed silent: the relay itself is well.
@@ -274,8 +273,6 @@ pub struct Nack {
 pub struct Gossip {
     /// Present: the updates beside this are the sender's table or a part of it. Absent: they are
     /// news, or there are none and the heartbeat's hashes are all that is told.
-    ///
-    /// 2 to 4 are kept for sketch symbols, the coded differences of two tables.
     #[prost(message, optional, tag = "1")]
     pub table: ::core::option::Option<TablePart>,
 }
@@ -289,6 +286,39 @@ pub struct TablePart {
     #[prost(bool, tag = "2")]
     pub reply: bool,
 }
+/// Coded symbols of the sender's live records, from which a receiver that subtracts its own finds
+/// out where the two tables differ.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sketch {
+    /// The number of the first symbol here; the first of all is 0.
+    #[prost(uint32, tag = "1")]
+    pub first: u32,
+    /// How many live records the sender holds.
+    #[prost(uint32, tag = "2")]
+    pub live: u32,
+    /// The symbols in a row, 12 bytes each, little endian: the exclusive or of the elements (8), then
+    /// of their checks (4).
+    #[prost(bytes = "vec", tag = "3")]
+    pub symbols: ::prost::alloc::vec::Vec<u8>,
+}
+/// The answer to a Sketch that does not tell the difference yet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct More {
+    /// The number of the first symbol that is wanted.
+    #[prost(uint32, tag = "1")]
+    pub first: u32,
+    /// How many are wanted. 0: none, the difference is too large or the receiver has given up.
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
+}
+/// The answer to a Sketch that tells the difference: the updates beside this are what the sketch's
+/// sender lacked, and this is what the other side lacks.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Wants {
+    /// Please tell of the records that these elements stand for.
+    #[prost(fixed64, repeated, tag = "1")]
+    pub elements: ::prost::alloc::vec::Vec<u64>,
+}
 /// The payload of one datagram.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Datagram {
@@ -299,7 +329,7 @@ pub struct Datagram {
     #[prost(message, repeated, tag = "15")]
     pub updates: ::prost::alloc::vec::Vec<Update>,
     /// What it is about. Required.
-    #[prost(oneof = "datagram::Body", tags = "2, 3, 4, 5, 6")]
+    #[prost(oneof = "datagram::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
     pub body: ::core::option::Option<datagram::Body>,
 }
 /// Nested message and enum types in `Datagram`.
@@ -322,6 +352,15 @@ pub mod datagram {
         /// A gossip round.
         #[prost(message, tag = "6")]
         Gossip(super::Gossip),
+        /// A part of a sketch of the sender's table.
+        #[prost(message, tag = "7")]
+        Sketch(super::Sketch),
+        /// A request for more of it.
+        #[prost(message, tag = "8")]
+        More(super::More),
+        /// What the sketch has told.
+        #[prost(message, tag = "9")]
+        Wants(super::Wants),
     }
 }
 /// The first frame of either side.
@@ -342,7 +381,8 @@ pub struct Hello {
     #[prost(message, optional, tag = "4")]
     pub own: ::core::option::Option<Update>,
 }
-/// The answer to a Hello that goes no further; the stream ends after it.
+/// The answer to a Hello that goes no further; the stream ends after it. The updates of the frame
+/// are members to ask instead, at most 16.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Refuse {
     /// Why, for programs.
@@ -365,7 +405,7 @@ pub struct StreamFrame {
     /// Who speaks. Required.
     #[prost(message, optional, tag = "1")]
     pub heartbeat: ::core::option::Option<Heartbeat>,
-    /// The rows of a chunk; none in any other frame.
+    /// The rows of a chunk, or the members to ask instead of a refusal; none in any other frame.
     #[prost(message, repeated, tag = "15")]
     pub updates: ::prost::alloc::vec::Vec<Update>,
     /// What the frame is. Required.

@@ -52,3 +52,28 @@ impl Target {
         Ok(Target { id, process: Process(target.process) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn life(generation: u64, instance: u64) -> Life {
+        Life { generation, instance: Instance::from_u64(instance).unwrap() }
+    }
+
+    #[test]
+    fn generations_of_one_process_share_it_and_other_processes_do_not() {
+        let (a, b) = (MemberId::of("a"), MemberId::of("b"));
+        let first = Target::of(a, life(1, 7));
+        assert_eq!(first, Target::of(a, life(2, 7)));
+        assert_ne!(first.process, Target::of(a, life(1, 8)).process);
+        assert_ne!(first.process, Target::of(b, life(1, 7)).process);
+    }
+
+    /// Nodes of different builds must agree on it.
+    #[test]
+    fn the_digest_of_a_process_stays_the_same() {
+        let (id, life) = (MemberId::from_u64(1).unwrap(), life(0, 2));
+        assert_eq!(Process::of(id, life.instance).as_u32(), 2_168_744_943);
+    }
+}

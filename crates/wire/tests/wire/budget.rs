@@ -1,10 +1,12 @@
 use std::time::Duration;
 
-use headcount_state::{Instance, Life, MAX_GENERATION, Update};
+use headcount_state::Update;
 use headcount_wire::{
     Body, ChunkBuilder, DEFAULT_BUDGET, DatagramBuilder, Heartbeat, MAX_BUDGET, MAX_FRAME_BYTES,
-    MIN_BUDGET, MIN_CHUNK_BYTES, TablePart, Target, decode_datagram, update_bytes,
+    MIN_BUDGET, MIN_CHUNK_BYTES, Process, SYMBOL_BYTES, SketchPart, TablePart, Target, Vitals,
+    decode_datagram, sketch_room, update_bytes, wants_room,
 };
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::round_trip::unprefixed;
@@ -56,6 +58,92 @@ proptest! {
             arrived.extend(part);
         }
         prop_assert_eq!(arrived, table);
+    }
+}
+
+proptest! {
+    #[test]
+    fn of_a_long_sketch_the_first_symbols_that_fit_are_told(
+        budget in budget(),
+        heartbeat in strategies::heartbeat(),
+        first in strategies::number(),
+        live in strategies::number(),
+    ) {
+        let symbols = samples::symbols((MAX_BUDGET / SYMBOL_BYTES + 1) as u32);
+        let body = Body::Sketch(SketchPart { first, live, symbols: symbols.clone() });
+        let bytes = DatagramBuilder::new(CLUSTER, budget, &heartbeat, &body).finish();
+        let left = budget - bytes.len();
+        // Where a length takes another byte, a symbol may not fit by that byte or two.
+        prop_assert!(left < SYMBOL_BYTES + 2, "{left} bytes were left");
+        let Body::Sketch(told) = decode_datagram(CLUSTER, &bytes).unwrap().body else {
+            panic!("not a sketch");
+        };
+        prop_assert_eq!((told.first, told.live), (first, live));
+        prop_assert!(told.symbols.len() >= sketch_room(budget));
+        prop_assert_eq!(&told.symbols[..], &symbols[..told.symbols.len()]);
+    }
+
+    #[test]
+    fn of_many_wanted_elements_the_first_that_fit_are_told(
+        budget in budget(),
+        heartbeat in strategies::heartbeat(),
+    ) {
+        let elements: Vec<u64> = (0..=MAX_BUDGET as u64 / 8).collect();
+        let body = Body::Wants { elements: elements.clone() };
+        let bytes = DatagramBuilder::new(CLUSTER, budget, &heartbeat, &body).finish();
+        let left = budget - bytes.len();
+        prop_assert!(left < 8 + 2, "{left} bytes were left");
+        let Body::Wants { elements: told } = decode_datagram(CLUSTER, &bytes).unwrap().body else {
+            panic!("not a want");
+        };
+        prop_assert!(told.len() >= wants_room(budget));
+        prop_assert_eq!(&told[..], &elements[..told.len()]);
+    }
+
+    #[test]
+    fn room_is_what_fits_beside_the_largest_heartbeat(budget in budget()) {
+        let symbols = samples::symbols((MAX_BUDGET / SYMBOL_BYTES + 1) as u32);
+        let sketch = Body::Sketch(SketchPart { first: u32::MAX, live: u32::MAX, symbols });
+        let builder = DatagramBuilder::new(CLUSTER, budget, &largest_heartbeat(), &sketch);
+        let Body::Sketch(told) = decode_datagram(CLUSTER, &builder.finish()).unwrap().body else {
+            panic!("not a sketch");
+        };
+        prop_assert_eq!(told.symbols.len(), sketch_room(budget));
+
+        let wants = Body::Wants { elements: vec![u64::MAX; MAX_BUDGET / 8 + 1] };
+        let builder = DatagramBuilder::new(CLUSTER, budget, &largest_heartbeat(), &wants);
+        let Body::Wants { elements } = decode_datagram(CLUSTER, &builder.finish()).unwrap().body
+        else {
+            panic!("not a want");
+        };
+        prop_assert_eq!(elements.len(), wants_room(budget));
+    }
+
+    #[test]
+    fn updates_beside_wanted_elements_stay_within_the_budget(
+        budget in MIN_BUDGET..1_500,
+        elements in vec(any::<u64>(), 0..200),
+        updates in strategies::updates(),
+    ) {
+        let body = Body::Wants { elements };
+        let mut builder = DatagramBuilder::new(CLUSTER, budget, &samples::heartbeat(), &body);
+        let packed = builder.pack(&updates);
+        let bytes = builder.finish();
+        prop_assert!(bytes.len() <= budget);
+        prop_assert_eq!(&decode_datagram(CLUSTER, &bytes).unwrap().updates[..], &updates[..packed]);
+    }
+}
+
+/// Small budgets, where lengths grow by a byte now and then, and any others.
+fn budget() -> impl Strategy<Value = usize> {
+    prop_oneof![MIN_BUDGET..=1_500, 16_300..=16_500_usize, MIN_BUDGET..=MAX_BUDGET]
+}
+
+#[test]
+fn room_of_a_budget_outside_the_range_is_that_of_its_nearest_end() {
+    for room in [sketch_room, wants_room] {
+        assert_eq!(room(0), room(MIN_BUDGET));
+        assert_eq!(room(usize::MAX), room(MAX_BUDGET));
     }
 }
 
@@ -122,39 +210,34 @@ fn the_largest_records_fit_a_datagram_of_the_default_budget_and_not_of_the_small
 
 /// The most bytes of a bare claim, of everything before the updates, and of records.
 const LARGEST_BARE: usize = 62;
-const LARGEST_HEAD: usize = 156;
+const LARGEST_HEAD: usize = 88;
 const LARGEST_WITH_ONE_TAG: usize = 676;
 const LARGEST: usize = 860;
 
 fn largest_target() -> Target {
-    let instance = Instance::from_u64(u64::MAX).unwrap();
-    Target {
-        id: samples::largest_bare().claim.id,
-        life: Life { generation: MAX_GENERATION, instance },
-    }
+    Target { id: samples::largest_bare().claim.id, process: Process::from_u32(u32::MAX) }
 }
 
 fn largest_heartbeat() -> Heartbeat {
     Heartbeat {
         sender: largest_target(),
         seq: u32::MAX,
-        load: Some(100),
-        uptime: Duration::MAX,
-        period: Duration::MAX,
-        view_id: u64::MAX,
+        view: u32::MAX,
         sync: u64::MAX,
-        dead: u64::MAX,
+        dead: u32::MAX,
+        vitals: Some(Vitals { load: Some(100), uptime: Duration::MAX }),
     }
 }
 
-fn largest_bodies() -> [Body; 5] {
+/// The bodies whose size is bounded by themselves.
+fn largest_bodies() -> [Body; 6] {
     let (nonce, target) = (u32::MAX, largest_target());
-    let address = "[2001:db8::8]:65535".parse().unwrap();
     [
-        Body::Ping { nonce, target: Some(target) },
+        Body::Ping { nonce, target: Some(target.process) },
         Body::Ack { nonce, responder: Some(target), not_me: true },
-        Body::PingReq { nonce, target, address, want_nack: true },
+        Body::PingReq { nonce, target, want_nack: true },
         Body::Nack { nonce },
         Body::Gossip { table: Some(TablePart { complete: true, reply: true }) },
+        Body::More { first: u32::MAX, count: u32::MAX },
     ]
 }

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use headcount_state::{Attributes, ProtocolRange, Update};
 use headcount_wire::{
     Body, ClusterId, DatagramBuilder, DecodeError, Frame, Hello, MAX_BUDGET, MAX_FRAME_BYTES,
-    Purpose, StreamFrame, decode_datagram, decode_frame, encode_frame, frame_length,
+    Purpose, Refuse, RefuseCode, SketchPart, StreamFrame, decode_datagram, decode_frame,
+    encode_frame, frame_length, update_bytes,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -33,6 +33,13 @@ fn patched(frame: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
         payload[at..at + from.len()].copy_from_slice(to);
     }
     sealed(&payload)
+}
+
+/// The payload of a datagram or a frame up to its body.
+fn head() -> Vec<u8> {
+    let nack = Body::Nack { nonce: 1 };
+    let bytes = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &nack).finish();
+    bytes[HEADER_BYTES..bytes.len() - 7].to_vec()
 }
 
 fn invalid<T>(field: &'static str) -> Result<T, DecodeError> {
@@ -104,9 +111,10 @@ proptest! {
     /// is valid, which shows in its encoding again to the same meaning.
     #[test]
     fn damage_by_a_sender_that_sums_it_is_refused_or_valid(
+        start in prop::sample::select(every_datagram()),
         damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
-        let mut payload = samples::rich_datagram().split_off(HEADER_BYTES);
+        let mut payload = start[HEADER_BYTES..].to_vec();
         for (at, byte) in damage {
             let at = at.index(payload.len());
             payload[at] = byte;
@@ -127,6 +135,17 @@ proptest! {
         let _ = decode_frame(CLUSTER, &bytes);
         let _ = decode_datagram(CLUSTER, &bytes);
     }
+}
+
+/// A datagram of each body, and one with records.
+fn every_datagram() -> Vec<Vec<u8>> {
+    let mut all = vec![samples::rich_datagram()];
+    for (_, body) in samples::bodies() {
+        let mut builder = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &body);
+        assert!(builder.push(&samples::suspicion()));
+        all.push(builder.finish().to_vec());
+    }
+    all
 }
 
 #[test]
@@ -208,10 +227,8 @@ fn unknown_fields_of_a_record_are_skipped() {
 #[test]
 fn a_payload_without_heartbeat_or_body_is_invalid() {
     assert_eq!(decode_datagram(CLUSTER, &sealed(&[])), invalid("heartbeat"));
-    assert_eq!(decode_datagram(CLUSTER, &sealed(&[1 << 3 | 2, 0])), invalid("heartbeat.sender"));
-    let nack = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &Body::Nack { nonce: 1 })
-        .finish();
-    let bodiless = sealed(&nack[HEADER_BYTES..nack.len() - 7]);
+    assert_eq!(decode_datagram(CLUSTER, &sealed(&[1 << 3 | 2, 0])), invalid("heartbeat.id"));
+    let bodiless = sealed(&head());
     assert_eq!(decode_datagram(CLUSTER, &bodiless), invalid("body"));
     assert_eq!(decode_frame(CLUSTER, &bodiless), invalid("frame"));
 }
@@ -224,16 +241,17 @@ fn a_payload_that_is_not_protobuf_is_malformed() {
 
 #[test]
 fn zeros_that_stand_for_nobody_are_invalid() {
-    let gossip = Body::Gossip { table: None };
-    let mut builder = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &gossip);
+    let target = samples::target("orders-2");
+    let body = Body::PingReq { nonce: 1, target, want_nack: false };
+    let mut builder = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &body);
     assert!(builder.push(&samples::suspicion()));
     let bytes = builder.finish();
 
     let sender = samples::heartbeat().sender;
     let claim = samples::suspicion().claim;
     for (number, field) in [
-        (sender.id.as_u64(), "target.id"),
-        (sender.life.instance.as_u64(), "target.instance"),
+        (sender.id.as_u64(), "heartbeat.id"),
+        (target.id.as_u64(), "target.id"),
         (claim.id.as_u64(), "update.id"),
         (claim.life().instance.as_u64(), "update.instance"),
     ] {
@@ -305,12 +323,86 @@ fn a_name_with_a_control_character_is_invalid() {
 }
 
 #[test]
-fn a_ping_req_to_an_address_where_nobody_lives_is_invalid() {
-    let address = SocketAddr::from(([10, 0, 0, 2], 0));
-    let target = samples::target("orders-2");
-    let body = Body::PingReq { nonce: 1, target, address, want_nack: false };
-    let bytes = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &body).finish();
-    assert_eq!(decode_datagram(CLUSTER, &bytes), invalid("address.port"));
+fn a_ping_req_for_nobody_is_invalid() {
+    let head = head();
+    // Field 4: a nonce alone.
+    let ask = [4 << 3 | 2, 5, 1 << 3 | 5, 1, 2, 3, 4];
+    let bytes = sealed(&[&head[..], &ask].concat());
+    assert_eq!(decode_datagram(CLUSTER, &bytes), invalid("ping_req.target"));
+}
+
+#[test]
+fn a_stream_ping_for_nobody_is_invalid() {
+    let ping = [5 << 3 | 2, 5, 1 << 3 | 5, 1, 2, 3, 4];
+    let bytes = sealed(&[&head()[..], &ping].concat());
+    assert_eq!(decode_frame(CLUSTER, &bytes), invalid("ping.target"));
+}
+
+#[test]
+fn symbols_cut_short_are_invalid() {
+    for length in 0..40_u8 {
+        let symbols = vec![7; length.into()];
+        let body = [&[7 << 3 | 2, length + 2, 3 << 3 | 2, length], &symbols[..]].concat();
+        let bytes = sealed(&[&head()[..], &body].concat());
+        let expected = match length % 12 {
+            0 => Ok(usize::from(length / 12)),
+            _ => invalid("sketch.symbols"),
+        };
+        let told = decode_datagram(CLUSTER, &bytes).map(|datagram| match datagram.body {
+            Body::Sketch(SketchPart { symbols, .. }) => symbols.len(),
+            other => panic!("not a sketch: {other:?}"),
+        });
+        assert_eq!(told, expected, "{length} bytes");
+    }
+}
+
+#[test]
+fn a_length_beyond_the_bytes_is_malformed() {
+    // The symbols of a sketch, and wanted elements, of 2^32 - 1 bytes.
+    for (body, items) in [(7_u8, 3_u8), (9, 1)] {
+        let body = [body << 3 | 2, 6, items << 3 | 2, 0xff, 0xff, 0xff, 0xff, 0x0f];
+        let refused = decode_datagram(CLUSTER, &sealed(&[&head()[..], &body].concat()));
+        assert!(matches!(refused, Err(DecodeError::Malformed(_))), "{refused:?}");
+    }
+}
+
+#[test]
+fn elements_of_another_size_are_malformed() {
+    let wants = [9 << 3 | 2, 6, 1 << 3 | 2, 4, 1, 2, 3, 4];
+    let refused = decode_datagram(CLUSTER, &sealed(&[&head()[..], &wants].concat()));
+    assert!(matches!(refused, Err(DecodeError::Malformed(_))), "{refused:?}");
+}
+
+#[test]
+fn a_load_without_an_uptime_says_nothing() {
+    // Field 8 of the heartbeat: a load of 42.
+    let mut head = DatagramBuilder::new(
+        CLUSTER,
+        512,
+        &samples::idle_heartbeat(),
+        &Body::Gossip { table: None },
+    )
+    .finish()
+    .split_off(HEADER_BYTES)
+    .to_vec();
+    let body = head.split_off(head.len() - 2);
+    head[1] += 2;
+    let bytes = sealed(&[&head[..], &[8 << 3, 42], &body].concat());
+    let heartbeat = decode_datagram(CLUSTER, &bytes).unwrap().heartbeat;
+    assert_eq!(heartbeat, samples::idle_heartbeat());
+}
+
+#[test]
+fn a_refusal_that_names_too_many_to_ask_instead_is_invalid() {
+    let others = vec![samples::record(2); 16];
+    let refuse = Refuse { code: RefuseCode::Busy, detail: String::new(), others };
+    let heartbeat = samples::heartbeat();
+    let bytes = encode_frame(CLUSTER, &StreamFrame { heartbeat, frame: Frame::Refuse(refuse) });
+    let whole = unprefixed(&bytes);
+    assert!(decode_frame(CLUSTER, whole).is_ok());
+    let another = &whole[whole.len() - update_bytes(&samples::record(2))..];
+    let grown = sealed(&[&whole[HEADER_BYTES..], another].concat());
+    assert_eq!(decode_frame(CLUSTER, &grown), invalid("updates"));
 }
 
 #[test]

@@ -3,8 +3,8 @@ use std::time::Duration;
 use headcount_state::Update;
 use headcount_wire::{
     Body, ChunkBuilder, Datagram, DatagramBuilder, Frame, Heartbeat, MAX_BUDGET, MAX_FRAME_BYTES,
-    MAX_REFUSE_DETAIL_BYTES, Refuse, RefuseCode, StreamFrame, decode_datagram, decode_frame,
-    encode_frame, frame_length,
+    MAX_REFUSE_DETAIL_BYTES, MAX_REFUSE_OTHERS, Refuse, RefuseCode, StreamFrame, Vitals,
+    decode_datagram, decode_frame, encode_frame, frame_length,
 };
 use proptest::prelude::*;
 
@@ -44,36 +44,55 @@ proptest! {
 
 #[test]
 fn durations_beyond_the_wire_saturate_and_fractions_are_cut() {
-    let heartbeat = Heartbeat {
-        uptime: Duration::MAX,
-        period: Duration::from_micros(1_999),
-        ..samples::heartbeat()
+    let arrived = |uptime, age| {
+        let heartbeat = with_vitals(Vitals { load: None, uptime });
+        let update = Update { age, ..samples::suspicion() };
+        let datagram = decoded(&heartbeat, &Body::Nack { nonce: 0 }, &[update]);
+        (datagram.heartbeat.vitals.unwrap().uptime, datagram.updates[0].age)
     };
-    let update = Update { age: Duration::MAX, ..samples::suspicion() };
-    let datagram = decoded(&heartbeat, &Body::Nack { nonce: 0 }, &[update]);
-    assert_eq!(datagram.heartbeat.uptime, Duration::from_secs(u32::MAX.into()));
-    assert_eq!(datagram.heartbeat.period, Duration::from_millis(1));
-    assert_eq!(datagram.updates[0].age, Duration::from_millis(u32::MAX.into()));
+    let most = u32::MAX.into();
+    let largest = (Duration::from_secs(most), Duration::from_millis(most));
+    assert_eq!(arrived(Duration::MAX, Duration::MAX), largest);
+    let fractions = arrived(Duration::from_millis(1_999), Duration::from_micros(1_999));
+    assert_eq!(fractions, (Duration::from_secs(1), Duration::from_millis(1)));
 }
 
 #[test]
 fn load_above_a_hundred_percent_counts_as_a_hundred() {
-    let heartbeat = Heartbeat { load: Some(250), ..samples::heartbeat() };
+    let heartbeat = with_vitals(Vitals { load: Some(250), uptime: Duration::ZERO });
     let datagram = decoded(&heartbeat, &Body::Nack { nonce: 0 }, &[]);
-    assert_eq!(datagram.heartbeat.load, Some(100));
+    let vitals = Vitals { load: Some(100), uptime: Duration::ZERO };
+    assert_eq!(datagram.heartbeat.vitals, Some(vitals));
+}
+
+fn with_vitals(vitals: Vitals) -> Heartbeat {
+    Heartbeat { vitals: Some(vitals), ..samples::heartbeat() }
 }
 
 #[test]
 fn a_refusal_is_cut_at_a_whole_character() {
     let detail = format!("x{}", "é".repeat(150));
-    let frame = Frame::Refuse(Refuse { code: RefuseCode::Leaving, detail: detail.clone() });
-    let frame = StreamFrame { heartbeat: samples::heartbeat(), frame };
-    let bytes = encode_frame(CLUSTER, &frame);
-    let Frame::Refuse(refuse) = decode_frame(CLUSTER, unprefixed(&bytes)).unwrap().frame else {
-        panic!("not a refusal");
-    };
+    let refuse = Refuse { code: RefuseCode::Leaving, detail: detail.clone(), others: Vec::new() };
+    let refuse = refused(refuse);
     assert_eq!(refuse.detail.len(), MAX_REFUSE_DETAIL_BYTES - 1);
     assert!(detail.starts_with(&refuse.detail));
+}
+
+#[test]
+fn a_refusal_names_no_more_members_to_ask_than_are_read() {
+    let others: Vec<Update> = (0..20).map(samples::record).collect();
+    let refuse = Refuse { code: RefuseCode::Busy, detail: String::new(), others: others.clone() };
+    assert_eq!(refused(refuse).others, others[..MAX_REFUSE_OTHERS]);
+}
+
+/// A refusal as it arrives.
+fn refused(refuse: Refuse) -> Refuse {
+    let frame = Frame::Refuse(refuse);
+    let bytes = encode_frame(CLUSTER, &StreamFrame { heartbeat: samples::heartbeat(), frame });
+    match decode_frame(CLUSTER, unprefixed(&bytes)).unwrap().frame {
+        Frame::Refuse(refuse) => refuse,
+        other => panic!("not a refusal: {other:?}"),
+    }
 }
 
 #[test]

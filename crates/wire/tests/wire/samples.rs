@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use headcount_state::{
     Attributes, AttributesVersion, Claim, Instance, Life, MAX_GENERATION, MAX_TAG_BYTES, MAX_TAGS,
-    MAX_ZONE_BYTES, MemberId, Name, ProtocolRange, Serving, Status, Tags, Update, Version,
+    MAX_ZONE_BYTES, MemberId, Name, ProtocolRange, Serving, Status, Symbol, Tags, Update, Version,
 };
 use headcount_wire::{
     Body, ClusterId, DatagramBuilder, Frame, Heartbeat, Hello, PROTOCOL, Purpose, Refuse,
-    RefuseCode, StreamFrame, TablePart, Target,
+    RefuseCode, SketchPart, StreamFrame, TablePart, Target, Vitals,
 };
 
 pub(crate) const CLUSTER: ClusterId = ClusterId::from_u64(0x0123_4567_89ab_cdef);
@@ -24,20 +24,31 @@ pub(crate) fn life(number: u64) -> Life {
 }
 
 pub(crate) fn target(name: &str) -> Target {
-    Target { id: MemberId::of(name), life: life(7) }
+    Target::of(MemberId::of(name), life(7))
 }
 
+/// A heartbeat with every field said.
 pub(crate) fn heartbeat() -> Heartbeat {
+    let vitals = Vitals { load: Some(42), uptime: Duration::from_secs(86_400) };
+    Heartbeat { dead: 0xdead_dead, vitals: Some(vitals), ..idle_heartbeat() }
+}
+
+/// A heartbeat as most are: nobody died lately, and the sender need not say how it is.
+pub(crate) fn idle_heartbeat() -> Heartbeat {
     Heartbeat {
         sender: target("orders-7"),
-        seq: 70_000,
-        load: Some(42),
-        uptime: Duration::from_secs(86_400),
-        period: Duration::from_secs(1),
-        view_id: 0xaaaa_bbbb_cccc_dddd,
+        seq: 99_999,
+        view: 0xaaaa_bbbb,
         sync: 0x0102_0304_0506_0708,
-        dead: 0xdead,
+        dead: 0,
+        vitals: None,
     }
+}
+
+/// The heartbeat of an ack in an idle cluster.
+pub(crate) fn idle_ack_heartbeat() -> Heartbeat {
+    let vitals = Vitals { load: None, uptime: Duration::from_secs(86_400) };
+    Heartbeat { vitals: Some(vitals), ..idle_heartbeat() }
 }
 
 /// A record as most are: alive, named, with an IPv4 address and one tag.
@@ -142,24 +153,30 @@ pub(crate) fn most_tags() -> Tags {
     (0..MAX_TAGS).map(|key| (char::from(key as u8).to_string(), value.clone())).collect()
 }
 
-pub(crate) fn bodies() -> [(&'static str, Body); 5] {
+pub(crate) fn symbols(count: u32) -> Vec<Symbol> {
+    let symbol = |number: u32| Symbol {
+        sum: u64::from(number) << 32 | 0x0807_0605,
+        check: 0x0c0b_0a00 + number,
+    };
+    (0..count).map(symbol).collect()
+}
+
+pub(crate) fn bodies() -> [(&'static str, Body); 8] {
     [
-        ("ping", Body::Ping { nonce: 0x0a0b_0c0d, target: Some(target("orders-2")) }),
+        ("ping", Body::Ping { nonce: 0x0a0b_0c0d, target: Some(target("orders-2").process) }),
         (
             "ack",
             Body::Ack { nonce: 0x0a0b_0c0d, responder: Some(target("orders-2")), not_me: true },
         ),
         (
             "ping-req",
-            Body::PingReq {
-                nonce: 0x0a0b_0c0d,
-                target: target("orders-2"),
-                address: "10.0.0.2:7946".parse().unwrap(),
-                want_nack: true,
-            },
+            Body::PingReq { nonce: 0x0a0b_0c0d, target: target("orders-2"), want_nack: true },
         ),
         ("nack", Body::Nack { nonce: 0x0a0b_0c0d }),
         ("gossip", Body::Gossip { table: Some(TablePart { complete: true, reply: true }) }),
+        ("sketch", Body::Sketch(SketchPart { first: 3, live: 300, symbols: symbols(2) })),
+        ("more", Body::More { first: 5, count: 300 }),
+        ("wants", Body::Wants { elements: vec![0x1112_1314_1516_1718, 1] }),
     ]
 }
 
@@ -175,10 +192,14 @@ pub(crate) fn frames() -> [(&'static str, StreamFrame); 5] {
         ),
         (
             "refuse",
-            Frame::Refuse(Refuse { code: RefuseCode::Busy, detail: "8 joins at once".to_owned() }),
+            Frame::Refuse(Refuse {
+                code: RefuseCode::Busy,
+                detail: "8 joins at once".to_owned(),
+                others: vec![record(2)],
+            }),
         ),
         ("chunk", Frame::Chunk { updates: vec![full_record(), suspicion()], last: true }),
-        ("stream ping", Frame::Ping { nonce: 0x0a0b_0c0d, target: target("orders-2") }),
+        ("stream ping", Frame::Ping { nonce: 0x0a0b_0c0d, target: target("orders-2").process }),
         ("stream ack", Frame::Ack { nonce: 0x0a0b_0c0d, not_me: true }),
     ]
     .map(|(name, frame)| (name, StreamFrame { heartbeat: heartbeat(), frame }))
@@ -186,7 +207,7 @@ pub(crate) fn frames() -> [(&'static str, StreamFrame); 5] {
 
 /// A datagram with something of everything.
 pub(crate) fn rich_datagram() -> Vec<u8> {
-    let (_, body) = bodies()[4];
+    let [_, _, _, _, (_, body), ..] = bodies();
     let mut builder = DatagramBuilder::new(CLUSTER, 1_400, &heartbeat(), &body);
     assert_eq!(builder.pack(&[record(7), suspicion(), full_record()]), 3);
     builder.finish().to_vec()

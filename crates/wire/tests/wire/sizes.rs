@@ -2,25 +2,44 @@
 //! `cargo test -p headcount-wire sizes -- --nocapture`.
 
 use headcount_wire::{
-    Body, DEFAULT_BUDGET, DatagramBuilder, MIN_BUDGET, TablePart, encode_frame, update_bytes,
+    Body, DEFAULT_BUDGET, DatagramBuilder, Heartbeat, MIN_BUDGET, TablePart, encode_frame,
+    sketch_room, update_bytes, wants_room,
 };
 
 use crate::samples::{self, CLUSTER};
 
+/// What IPv4 and UDP put before a datagram.
+const IP_AND_UDP_BYTES: usize = 28;
+
+fn bytes(heartbeat: &Heartbeat, body: &Body) -> usize {
+    DatagramBuilder::new(CLUSTER, MIN_BUDGET, heartbeat, body).len()
+}
+
+/// A ping, its ack, and a gossip of hashes alone, as in a cluster in which nothing happens.
+fn idle_datagrams() -> [(&'static str, usize); 3] {
+    let target = Some(samples::target("orders-2").process);
+    let ping = Body::Ping { nonce: u32::MAX, target };
+    let ack = Body::Ack { nonce: u32::MAX, responder: None, not_me: false };
+    let gossip = Body::Gossip { table: None };
+    [
+        ("idle ping", bytes(&samples::idle_heartbeat(), &ping)),
+        ("idle ack", bytes(&samples::idle_ack_heartbeat(), &ack)),
+        ("idle gossip", bytes(&samples::idle_heartbeat(), &gossip)),
+    ]
+}
+
+#[test]
+fn an_idle_node_sends_at_most_200_bytes_a_second() {
+    let [ping, ack, gossip] = idle_datagrams().map(|(_, bytes)| bytes + IP_AND_UDP_BYTES);
+    // A ping and an ack a second, a gossip every four.
+    assert!(4 * (ping + ack) + gossip <= 4 * 200, "{ping}, {ack}, {gossip}");
+}
+
 #[test]
 fn sizes_are_those_that_the_documentation_tells() {
-    let mut rows = Vec::new();
+    let mut rows = Vec::from(idle_datagrams());
     for (name, body) in samples::bodies() {
-        let builder = DatagramBuilder::new(CLUSTER, MIN_BUDGET, &samples::heartbeat(), &body);
-        rows.push((name, builder.len()));
-    }
-    let (plain_ack, hashes) = (
-        Body::Ack { nonce: u32::MAX, responder: None, not_me: false },
-        Body::Gossip { table: None },
-    );
-    for (name, body) in [("ack, direct", plain_ack), ("gossip, hashes only", hashes)] {
-        let builder = DatagramBuilder::new(CLUSTER, MIN_BUDGET, &samples::heartbeat(), &body);
-        rows.push((name, builder.len()));
+        rows.push((name, bytes(&samples::heartbeat(), &body)));
     }
     for (name, frame) in samples::frames() {
         rows.push((name, encode_frame(CLUSTER, &frame).len()));
@@ -35,6 +54,12 @@ fn sizes_are_those_that_the_documentation_tells() {
         let mut builder = DatagramBuilder::new(CLUSTER, budget, &samples::heartbeat(), &body);
         rows.push((name, builder.pack(&records)));
     }
+    for (name, budget) in [("symbols in 512", MIN_BUDGET), ("symbols in 1,400", DEFAULT_BUDGET)] {
+        rows.push((name, sketch_room(budget)));
+    }
+    for (name, budget) in [("elements in 512", MIN_BUDGET), ("elements in 1,400", DEFAULT_BUDGET)] {
+        rows.push((name, wants_room(budget)));
+    }
 
     let table: String =
         rows.iter().map(|(name, bytes)| format!("| {name} | {bytes} |\n")).collect();
@@ -48,21 +73,29 @@ fn print_table(table: &str) {
 }
 
 const EXPECTED: &[(&str, usize)] = &[
-    ("ping", 117),
-    ("ack", 119),
-    ("ping-req", 129),
-    ("nack", 90),
-    ("gossip", 91),
-    ("ack, direct", 90),
-    ("gossip, hashes only", 85),
-    ("hello", 159),
-    ("refuse", 108),
-    ("chunk", 272),
-    ("stream ping", 121),
-    ("stream ack", 96),
+    ("idle ping", 60),
+    ("idle ack", 59),
+    ("idle gossip", 50),
+    ("ping", 71),
+    ("ack", 84),
+    ("ping-req", 84),
+    ("nack", 66),
+    ("gossip", 67),
+    ("sketch", 92),
+    ("more", 66),
+    ("wants", 79),
+    ("hello", 135),
+    ("refuse", 148),
+    ("chunk", 248),
+    ("stream ping", 75),
+    ("stream ack", 72),
     ("suspicion", 43),
     ("record", 64),
     ("record, every field", 138),
     ("records in 512", 6),
     ("records in 1,400", 20),
+    ("symbols in 512", 35),
+    ("symbols in 1,400", 109),
+    ("elements in 512", 55),
+    ("elements in 1,400", 166),
 ];

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use headcount_state::{
     Attributes, AttributesVersion, Claim, Instance, Life, MAX_GENERATION, MAX_ZONE_BYTES, MemberId,
-    Name, ProtocolRange, Serving, Status, Update, Version,
+    Name, ProtocolRange, Serving, Status, Symbol, Update, Version,
 };
 use headcount_wire::{
-    Body, Frame, Heartbeat, Hello, Purpose, Refuse, RefuseCode, StreamFrame, TablePart, Target,
+    Body, Frame, Heartbeat, Hello, Process, Purpose, Refuse, RefuseCode, SketchPart, StreamFrame,
+    TablePart, Target, Vitals,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -28,7 +29,16 @@ pub(crate) fn life() -> impl Strategy<Value = Life> {
 }
 
 pub(crate) fn target() -> impl Strategy<Value = Target> {
-    (member_id(), life()).prop_map(|(id, life)| Target { id, life })
+    (member_id(), process()).prop_map(|(id, process)| Target { id, process })
+}
+
+pub(crate) fn process() -> impl Strategy<Value = Process> {
+    number().prop_map(Process::from_u32)
+}
+
+/// Zeros, which the wire may leave out, come often.
+pub(crate) fn number() -> impl Strategy<Value = u32> {
+    prop_oneof![1 => Just(0), 3 => any::<u32>()]
 }
 
 pub(crate) fn address() -> impl Strategy<Value = SocketAddr> {
@@ -42,40 +52,38 @@ pub(crate) fn address() -> impl Strategy<Value = SocketAddr> {
 }
 
 pub(crate) fn heartbeat() -> impl Strategy<Value = Heartbeat> {
-    let load = proptest::option::of(0..=100_u8);
-    let numbers = (any::<u32>(), any::<u32>(), any::<u32>());
-    (target(), load, numbers, any::<[u64; 3]>()).prop_map(
-        |(sender, load, (seq, uptime, period), [view_id, sync, dead])| Heartbeat {
+    let vitals = (proptest::option::of(0..=100_u8), number())
+        .prop_map(|(load, uptime)| Vitals { load, uptime: Duration::from_secs(uptime.into()) });
+    (target(), number(), number(), any::<u64>(), number(), proptest::option::of(vitals)).prop_map(
+        |(sender, seq, view, sync, dead, vitals)| Heartbeat {
             sender,
             seq,
-            load,
-            uptime: Duration::from_secs(uptime.into()),
-            period: Duration::from_millis(period.into()),
-            view_id,
+            view,
             sync,
             dead,
+            vitals,
         },
     )
 }
 
 pub(crate) fn body() -> impl Strategy<Value = Body> {
-    let some_target = || proptest::option::of(target());
+    let symbol = any::<(u64, u32)>().prop_map(|(sum, check)| Symbol { sum, check });
+    let sketch = (number(), number(), vec(symbol, 0..150))
+        .prop_map(|(first, live, symbols)| Body::Sketch(SketchPart { first, live, symbols }));
     let table =
         (any::<bool>(), any::<bool>()).prop_map(|(complete, reply)| TablePart { complete, reply });
     prop_oneof![
-        (any::<u32>(), some_target()).prop_map(|(nonce, target)| Body::Ping { nonce, target }),
-        (any::<u32>(), some_target(), any::<bool>())
+        (any::<u32>(), proptest::option::of(process()))
+            .prop_map(|(nonce, target)| Body::Ping { nonce, target }),
+        (any::<u32>(), proptest::option::of(target()), any::<bool>())
             .prop_map(|(nonce, responder, not_me)| Body::Ack { nonce, responder, not_me }),
-        (any::<u32>(), target(), address(), any::<bool>()).prop_map(
-            |(nonce, target, address, want_nack)| Body::PingReq {
-                nonce,
-                target,
-                address,
-                want_nack
-            }
-        ),
+        (any::<u32>(), target(), any::<bool>())
+            .prop_map(|(nonce, target, want_nack)| Body::PingReq { nonce, target, want_nack }),
         any::<u32>().prop_map(|nonce| Body::Nack { nonce }),
         proptest::option::of(table).prop_map(|table| Body::Gossip { table }),
+        sketch,
+        (number(), number()).prop_map(|(first, count)| Body::More { first, count }),
+        vec(any::<u64>(), 0..200).prop_map(|elements| Body::Wants { elements }),
     ]
 }
 
@@ -150,13 +158,13 @@ pub(crate) fn stream_frame() -> impl Strategy<Value = StreamFrame> {
         RefuseCode::Busy,
         RefuseCode::Leaving,
     ]);
-    let refuse =
-        (code, "\\PC{0,50}").prop_map(|(code, detail)| Frame::Refuse(Refuse { code, detail }));
+    let refuse = (code, "\\PC{0,50}", vec(update(), 0..=16))
+        .prop_map(|(code, detail, others)| Frame::Refuse(Refuse { code, detail, others }));
     let frame = prop_oneof![
         hello,
         refuse,
         (updates(), any::<bool>()).prop_map(|(updates, last)| Frame::Chunk { updates, last }),
-        (any::<u32>(), target()).prop_map(|(nonce, target)| Frame::Ping { nonce, target }),
+        (any::<u32>(), process()).prop_map(|(nonce, target)| Frame::Ping { nonce, target }),
         (any::<u32>(), any::<bool>()).prop_map(|(nonce, not_me)| Frame::Ack { nonce, not_me }),
     ];
     (heartbeat(), frame).prop_map(|(heartbeat, frame)| StreamFrame { heartbeat, frame })

@@ -1,4 +1,4 @@
-//! `headcount members` and `headcount leave`: asks a running agent over HTTP.
+//! `headcount members`, `headcount view` and `headcount leave`: asks a running agent over HTTP.
 
 use std::time::Duration;
 
@@ -19,6 +19,9 @@ use crate::{input, output, table};
 
 /// An agent gets so long for an answer, on top of what it waits for itself.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A census of 100,000 members takes 50 periods.
+const CENSUS_DEADLINE: Duration = Duration::from_secs(120);
 
 /// The longest answer that is read: a view of 100,000 members has some 30 MB.
 const ANSWER_BYTES: usize = 256 << 20;
@@ -47,6 +50,21 @@ pub(crate) struct MembersArgs {
     json: bool,
 }
 
+/// The flags of `headcount view`.
+#[derive(clap::Args)]
+pub(crate) struct ViewArgs {
+    #[command(flatten)]
+    agent: Agent,
+
+    /// Asks every live member which view it holds, instead of relying on those heard in passing
+    #[arg(long)]
+    census: bool,
+
+    /// Prints one JSON document, members included
+    #[arg(long)]
+    json: bool,
+}
+
 /// The flags of `headcount leave`.
 #[derive(clap::Args)]
 pub(crate) struct LeaveArgs {
@@ -64,6 +82,23 @@ pub(crate) async fn members(args: MembersArgs) -> Result<(), Failure> {
         return output::json(&view);
     }
     output::line(&format!("{}\n\n{}", table::headline(&view), table::members(&view)))
+}
+
+/// Prints what the agent's view is, and how far others are known to hold it.
+///
+/// # Errors
+/// No agent answers.
+pub(crate) async fn view(args: ViewArgs) -> Result<(), Failure> {
+    let (path, deadline) = match args.census {
+        true => ("/v1/view?census=true", CENSUS_DEADLINE),
+        false => ("/v1/view", DEADLINE),
+    };
+    let view: View = args.agent.ask(Method::GET, path, deadline).await?;
+    if args.json {
+        return output::json(&view);
+    }
+    let census = view.census.as_ref().map(|census| format!("\n{}", table::census(census)));
+    output::line(&format!("{}{}", table::headline(&view), census.unwrap_or_default()))
 }
 
 /// Makes the agent leave.

@@ -35,6 +35,8 @@ enum Command {
     Agent(agent::Args),
     /// Prints the view of a running agent
     Members(client::MembersArgs),
+    /// Prints which view a running agent holds, and who else does
+    View(client::ViewArgs),
     /// Makes a running agent leave its cluster and end
     Leave(client::LeaveArgs),
     /// Simulates clusters on a virtual network in virtual time
@@ -60,6 +62,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Local(args) => block_on(local::run(args)),
         Command::Agent(args) => block_on(agent::run(args)),
         Command::Members(args) => block_on(client::members(args)),
+        Command::View(args) => block_on(client::view(args)),
         Command::Leave(args) => block_on(client::leave(args)),
     }
 }

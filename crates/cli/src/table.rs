@@ -3,7 +3,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 
-use crate::view::{MemberView, View};
+use crate::view::{CensusView, MemberView, View};
 
 /// Rows under a header, columns aligned by two spaces, no lines around them.
 pub(crate) fn aligned(header: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
@@ -16,10 +16,45 @@ pub(crate) fn aligned(header: Vec<String>, rows: impl IntoIterator<Item = Vec<St
     table.trim_fmt()
 }
 
-/// What a view says in one line.
+/// What a view says in one line: which it is, and how far others are known to hold it. With members
+/// missing that may be alive elsewhere it is the agreement of a part.
 pub(crate) fn headline(view: &View) -> String {
-    let View { view_id, agree, of, live, .. } = view;
-    format!("view {view_id}  agree {agree}/{of} heard, {live} live")
+    let View { view_id, agree, of, live, window_s, failed_lately, .. } = view;
+    let agreement = if *failed_lately > 0 { "partial: agree" } else { "agree" };
+    let mut line = format!(
+        "view {view_id}  {agreement} {agree}/{of} heard in {window_s:.0} s, of {live} live, \
+         {failed_lately} failed lately"
+    );
+    match view.differing_at_most {
+        Some(share) if share > 0.0 => {
+            // Rounded up: it is a bound.
+            let percent = (share * 100.0).ceil();
+            line += &format!("; at most {percent:.0} % of them differ (95 % sure)");
+        }
+        _ => {}
+    }
+    line
+}
+
+/// What a census found, a line each.
+pub(crate) fn census(census: &CensusView) -> String {
+    let CensusView { agree, differ, other_views, silent, differing, unheard } = census;
+    let all = agree + differ + silent;
+    let mut text = format!("census: {agree} of {all} hold this view");
+    if *differ > 0 {
+        let names = named(differing, *differ);
+        text += &format!("\n  {differ} hold {other_views} other views: {names}");
+    }
+    if *silent > 0 {
+        text += &format!("\n  {silent} did not answer: {}", named(unheard, *silent));
+    }
+    text
+}
+
+fn named(names: &[String], all: usize) -> String {
+    let more = all.saturating_sub(names.len());
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{rest}", names.join(", "))
 }
 
 /// The members of a view, one a line.
@@ -70,7 +105,11 @@ mod tests {
             view_id: "00000000000000ff".to_owned(),
             agree: 1,
             of: 1,
+            window_s: 10.0,
             live: 2,
+            failed_lately: 0,
+            differing_at_most: Some(0.0),
+            census: None,
             members: vec![member("a", ""), member("a-longer-name", "east")],
         }
     }
@@ -94,6 +133,28 @@ mod tests {
 
     #[test]
     fn the_headline_says_who_agrees() {
-        assert_eq!(headline(&view()), "view 00000000000000ff  agree 1/1 heard, 2 live");
+        let sure = "view 00000000000000ff  agree 1/1 heard in 10 s, of 2 live, 0 failed lately";
+        assert_eq!(headline(&view()), sure);
+        let large = View { live: 90, differing_at_most: Some(0.065), ..view() };
+        assert!(headline(&large).ends_with("; at most 7 % of them differ (95 % sure)"));
+        let part = View { failed_lately: 1, ..view() };
+        assert!(headline(&part).contains("  partial: agree 1/1 heard"));
+    }
+
+    #[test]
+    fn a_census_names_who_differs_and_who_is_silent() {
+        let found = CensusView {
+            agree: 7,
+            differ: 3,
+            other_views: 2,
+            silent: 1,
+            differing: vec!["a".to_owned(), "b".to_owned()],
+            unheard: vec!["c".to_owned()],
+        };
+        assert_eq!(
+            census(&found),
+            "census: 7 of 11 hold this view\n  3 hold 2 other views: a, b and 1 more\n  \
+             1 did not answer: c"
+        );
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use headcount::{Member, Members};
+use headcount::{Census, Member, MemberId, Members};
 use serde::{Deserialize, Serialize};
 
 /// What one node sees.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct View {
     /// The name of the node that sees it.
     pub(crate) node: String,
@@ -17,10 +17,56 @@ pub(crate) struct View {
     pub(crate) agree: usize,
     /// How many peers were heard lately.
     pub(crate) of: usize,
+    /// How many seconds back "lately" goes.
+    pub(crate) window_s: f64,
     /// How many members are alive or suspect.
     pub(crate) live: usize,
+    /// How many members failed and have not come back: what they hold nobody knows.
+    pub(crate) failed_lately: usize,
+    /// While all heard agree: with 95 % confidence at most this share of the members holds another
+    /// view. Absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) differing_at_most: Option<f64>,
+    /// What all members answered, if they were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) census: Option<CensusView>,
     /// Every member shown, sorted by name.
     pub(crate) members: Vec<MemberView>,
+}
+
+/// What the members answered to a census.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CensusView {
+    /// How many hold the view, the node that asked included.
+    pub(crate) agree: usize,
+    /// How many hold another view.
+    pub(crate) differ: usize,
+    /// How many different other views there are.
+    pub(crate) other_views: usize,
+    /// How many did not answer.
+    pub(crate) silent: usize,
+    /// Some of those that hold another view, by name.
+    pub(crate) differing: Vec<String>,
+    /// Some of those that did not answer, by name.
+    pub(crate) unheard: Vec<String>,
+}
+
+impl CensusView {
+    /// What `census` says, with the names that `members` knows.
+    pub(crate) fn new(census: &Census, members: &Members) -> CensusView {
+        let name = |id: &MemberId| {
+            let member = members.iter().find(|member| member.id() == *id);
+            member.map_or_else(|| id.to_string(), |member| member.name().to_string())
+        };
+        CensusView {
+            agree: census.agree,
+            differ: census.differ,
+            other_views: census.other_views,
+            silent: census.silent,
+            differing: census.differing.iter().map(name).collect(),
+            unheard: census.unheard.iter().map(name).collect(),
+        }
+    }
 }
 
 /// One member of a view.
@@ -48,7 +94,11 @@ impl View {
             view_id: show_id(members.view_id()),
             agree: agreement.agree,
             of: agreement.heard,
+            window_s: agreement.window.as_secs_f64(),
             live: members.live_len(),
+            failed_lately: agreement.failed,
+            differing_at_most: agreement.differing_at_most(),
+            census: None,
             members: members.iter().map(MemberView::new).collect(),
         }
     }

@@ -15,31 +15,10 @@ pub struct Contact {
     pub seq: u32,
     /// How loaded the sender is, in percent; `None` if it does not say.
     pub load: Option<u8>,
-    /// How long the sender has been up, in whole seconds.
-    pub uptime: Duration,
-    /// The sender's protocol period.
-    pub period: Duration,
-    /// The view that the sender holds.
-    pub view_id: u64,
-}
-
-/// How many of the peers heard lately hold the same view as this node.
-///
-/// It speaks of the peers heard, not of all: peers not heard within the window may hold anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Agreement {
-    /// Peers whose latest heartbeat named this node's view.
-    pub agree: usize,
-    /// Peers whose latest heartbeat counts: it came within the window, and since this node's own
-    /// view last changed or naming the view it has now. Older word on another view says nothing.
-    pub heard: usize,
-}
-
-impl Agreement {
-    /// Whether somebody was heard and nobody disagrees.
-    pub fn is_complete(&self) -> bool {
-        self.heard > 0 && self.agree == self.heard
-    }
+    /// How long the sender had been up when it last said so, in whole seconds; acks say it.
+    pub uptime: Option<Duration>,
+    /// The view that the sender holds: the low half of its view id.
+    pub view: u32,
 }
 
 /// The latest heartbeats of the peers that were heard lately. About constant time per heartbeat.
@@ -55,7 +34,7 @@ pub struct Contacts {
 struct Heard {
     peer: MemberId,
     at: Time,
-    view_id: u64,
+    view: u32,
 }
 
 impl Contacts {
@@ -65,14 +44,19 @@ impl Contacts {
     }
 
     /// Takes in a heartbeat of `peer`. One that was overtaken on the way by a later one of the
-    /// same life says nothing new, and is ignored.
+    /// same life says nothing new, and is ignored. Load and uptime stay known where it does not say
+    /// them.
     pub fn record(&mut self, peer: MemberId, contact: Contact) {
-        let heard = Heard { peer, at: contact.at, view_id: contact.view_id };
+        let heard = Heard { peer, at: contact.at, view: contact.view };
         if let Some(place) = self.place(peer) {
             let held = &mut self.said[place];
             let later = contact.seq.wrapping_sub(held.seq) as i32 > 0;
-            if held.life != contact.life || later {
+            if held.life != contact.life {
                 *held = contact;
+                self.heard[place] = heard;
+            } else if later {
+                let said = if contact.uptime.is_some() { contact } else { *held };
+                *held = Contact { load: said.load, uptime: said.uptime, ..contact };
                 self.heard[place] = heard;
             }
         } else {
@@ -120,16 +104,17 @@ impl Contacts {
         self.heard.is_empty()
     }
 
-    /// Whether those heard since `since` hold `view_id`, which this node holds since
-    /// `view_changed`. Costs as much as peers are held.
-    pub fn agreement(&self, since: Time, view_id: u64, view_changed: Time) -> Agreement {
-        let mut agreement = Agreement::default();
+    /// How many of those heard since `since` hold `view`, which this node holds since
+    /// `view_changed`, and of how many: of those whose word came since then, or names this view.
+    /// Older word on another view says nothing. Costs as much as peers are held.
+    pub fn agreeing(&self, since: Time, view: u32, view_changed: Time) -> (usize, usize) {
+        let (mut agree, mut counted) = (0, 0);
         for heard in self.heard.iter().filter(|heard| heard.at >= since) {
-            let agrees = heard.view_id == view_id;
-            agreement.agree += usize::from(agrees);
-            agreement.heard += usize::from(agrees || heard.at >= view_changed);
+            let agrees = heard.view == view;
+            agree += usize::from(agrees);
+            counted += usize::from(agrees || heard.at >= view_changed);
         }
-        agreement
+        (agree, counted)
     }
 
     /// The bytes that it takes on the heap.
@@ -149,23 +134,22 @@ mod tests {
     use headcount_state::Instance;
 
     /// A heartbeat that arrived in the order in which it was sent.
-    fn contact(at_ms: u64, view_id: u64) -> Contact {
+    fn contact(at_ms: u64, view: u32) -> Contact {
         let instance = Instance::from_u64(1).expect("not zero");
         Contact {
             at: Time::from_millis(at_ms),
             life: Life { generation: 1, instance },
             seq: at_ms as u32,
             load: None,
-            uptime: Duration::ZERO,
-            period: Duration::from_secs(1),
-            view_id,
+            uptime: None,
+            view,
         }
     }
 
-    fn heard(entries: &[(&str, u64, u64)]) -> Contacts {
+    fn heard(entries: &[(&str, u64, u32)]) -> Contacts {
         let mut contacts = Contacts::new();
-        for (name, at_ms, view_id) in entries {
-            contacts.record(MemberId::of(name), contact(*at_ms, *view_id));
+        for (name, at_ms, view) in entries {
+            contacts.record(MemberId::of(name), contact(*at_ms, *view));
         }
         contacts
     }
@@ -173,29 +157,21 @@ mod tests {
     #[test]
     fn only_the_latest_word_of_a_peer_counts() {
         let contacts = heard(&[("a", 1, 7), ("a", 5, 8), ("b", 6, 8)]);
-        let all = contacts.agreement(Time::ZERO, 8, Time::ZERO);
-        assert_eq!(all, Agreement { agree: 2, heard: 2 });
-        assert_eq!(contacts.agreement(Time::ZERO, 7, Time::ZERO).agree, 0);
+        assert_eq!(contacts.agreeing(Time::ZERO, 8, Time::ZERO), (2, 2));
+        assert_eq!(contacts.agreeing(Time::ZERO, 7, Time::ZERO), (0, 2));
     }
 
     #[test]
     fn peers_outside_the_window_are_not_counted() {
         let contacts = heard(&[("a", 1, 7), ("b", 6, 7)]);
-        let lately = contacts.agreement(Time::from_millis(2), 7, Time::ZERO);
-        assert_eq!(lately, Agreement { agree: 1, heard: 1 });
+        assert_eq!(contacts.agreeing(Time::from_millis(2), 7, Time::ZERO), (1, 1));
     }
 
     #[test]
     fn word_from_before_the_own_change_counts_only_if_it_agrees() {
         let contacts = heard(&[("a", 1, 7), ("b", 2, 9)]);
         let changed = Time::from_millis(5);
-        let agreement = contacts.agreement(Time::ZERO, 9, changed);
-        assert_eq!(agreement, Agreement { agree: 1, heard: 1 });
-    }
-
-    #[test]
-    fn nobody_heard_is_no_agreement() {
-        assert!(!Agreement::default().is_complete());
+        assert_eq!(contacts.agreeing(Time::ZERO, 9, changed), (1, 1));
     }
 
     #[test]
@@ -205,7 +181,20 @@ mod tests {
         contacts.record(peer, Contact { seq: u32::MAX, ..contact(1, 7) });
         contacts.record(peer, Contact { seq: 0, ..contact(2, 8) });
         contacts.record(peer, Contact { seq: u32::MAX, ..contact(3, 7) });
-        assert_eq!(contacts.get(peer).map(|c| c.view_id), Some(8));
+        assert_eq!(contacts.get(peer).map(|c| c.view), Some(8));
+    }
+
+    #[test]
+    fn load_and_uptime_stay_known_until_they_are_said_again() {
+        let peer = MemberId::of("a");
+        let mut contacts = Contacts::new();
+        let uptime = Some(Duration::from_secs(9));
+        contacts.record(peer, Contact { load: Some(50), uptime, ..contact(1, 7) });
+        contacts.record(peer, contact(2, 8));
+        let told = |contacts: &Contacts| contacts.get(peer).map(|c| (c.load, c.uptime, c.view));
+        assert_eq!(told(&contacts), Some((Some(50), uptime, 8)));
+        contacts.record(peer, Contact { load: None, uptime, ..contact(3, 8) });
+        assert_eq!(told(&contacts), Some((None, uptime, 8)), "it has said that it does not say");
     }
 
     #[test]
@@ -222,6 +211,6 @@ mod tests {
         let mut contacts = heard(&[("a", 1, 7)]);
         contacts.forget(MemberId::of("a"));
         assert!(contacts.is_empty());
-        assert_eq!(contacts.agreement(Time::ZERO, 7, Time::ZERO), Agreement::default());
+        assert_eq!(contacts.agreeing(Time::ZERO, 7, Time::ZERO), (0, 0));
     }
 }

@@ -1,8 +1,11 @@
 //! What heartbeats teach, as pure functions and small trackers.
 //!
-//! Every heartbeat says who speaks, how loaded it is and which view it holds. [`Contacts`] keeps
-//! the latest of each peer heard lately and answers: whom did I hear lately, and do they agree with me?
+//! Every heartbeat says who speaks and which view it holds, some how loaded the speaker is.
+//! [`Contacts`] keeps the latest of each peer heard lately; [`Agreement`] says what follows for the
+//! cluster as a whole.
 
+mod agreement;
 mod contacts;
 
-pub use contacts::{Agreement, Contact, Contacts};
+pub use agreement::Agreement;
+pub use contacts::{Contact, Contacts};

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_state::{Instance, Life, Name, Serving, Tags};
-use headcount_swim::{Config, Detector, Engine, Identity};
+use headcount_swim::{Config, Detector, Engine, Exchange, Identity};
 use headcount_wire::ClusterId;
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -144,6 +144,12 @@ impl Builder {
         self
     }
 
+    /// How tables that differ become their join. Default [`Exchange::Auto`].
+    pub fn exchange(mut self, exchange: Exchange) -> Builder {
+        self.config.exchange = exchange;
+        self
+    }
+
     /// The most bytes of a datagram, without IP and UDP headers: 512 to 65,507, default 1,400.
     pub fn datagram_budget(mut self, bytes: usize) -> Builder {
         self.config.datagram_budget = bytes;
@@ -234,6 +240,7 @@ impl Builder {
             clock,
             dialling,
             goodbye: Goodbye::default(),
+            census: Vec::new(),
             next_report: Instant::now() + report_interval(period),
             publisher: Publisher::new(Arc::clone(&shared), sender, readiness),
         };

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use headcount_state::{OwnAttributes, Standing};
-use headcount_swim::{Engine, Event, SeedError, StreamEnd};
+use headcount_swim::{Census, Engine, Event, SeedError, StreamEnd};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     SetOwn(OwnAttributes, oneshot::Sender<Result<(), headcount_swim::Error>>),
     /// Say how loaded this node is.
     SetLoad(Option<u8>),
+    /// Ask every live member which view it holds, and tell.
+    Census(oneshot::Sender<Census>),
     /// Say goodbye, and tell how many acknowledged it.
     Leave(oneshot::Sender<usize>),
     /// Stop.
@@ -53,6 +55,8 @@ pub(crate) struct Driver {
     pub(crate) clock: Clock,
     pub(crate) dialling: Dialling,
     pub(crate) goodbye: Goodbye,
+    /// Those who wait for a census.
+    pub(crate) census: Vec<oneshot::Sender<Census>>,
     pub(crate) next_report: Instant,
     pub(crate) publisher: Publisher,
 }
@@ -220,6 +224,10 @@ impl Driver {
                 let _ = reply.send(self.engine.set_own(now, change));
             }
             Command::SetLoad(percent) => self.engine.set_load(percent),
+            Command::Census(reply) => {
+                self.census.push(reply);
+                self.engine.take_census(now);
+            }
             Command::Leave(reply) => {
                 self.goodbye.said = true;
                 self.goodbye.waiting.push(reply);
@@ -283,6 +291,12 @@ impl Driver {
         log(&event);
         match &event {
             Event::Seed { address, result } => self.dialling.end(*address, result),
+            Event::Census(census) => {
+                for waiting in self.census.drain(..) {
+                    // Whoever asked may have stopped waiting.
+                    let _ = waiting.send(census.clone());
+                }
+            }
             Event::Departed { .. } => {
                 self.goodbye.heard = true;
                 self.answer_leavers();

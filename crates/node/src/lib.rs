@@ -73,7 +73,7 @@ pub use headcount_state::{
     Instance, Life, Limits, MemberId, Name, NameError, Serving, Standing, Status, Tags, Time,
 };
 pub use headcount_swim::{
-    Agreement, Config, ConfigError, Detector, Error as ProtocolError, Event, Member, SeedError,
-    Stats,
+    Agreement, Census, Config, ConfigError, Detector, Error as ProtocolError, Event, Exchange,
+    Member, SeedError, Stats,
 };
 pub use headcount_wire::RefuseCode;

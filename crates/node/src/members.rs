@@ -78,8 +78,8 @@ impl Members {
         self.view_id
     }
 
-    /// How many of the peers heard lately hold the same view. It says nothing of peers not heard;
-    /// compare [`Agreement::heard`] with [`Members::live_len`]. Refreshed every half period.
+    /// How many of the peers heard lately hold the same view, and what that says of the others.
+    /// Refreshed every half period. [`crate::Node::census`] asks all.
     pub fn agreement(&self) -> Agreement {
         self.agreement
     }

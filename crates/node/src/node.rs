@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_state::{Instance, Name, OwnAttributes, Serving, Tags, Time};
-use headcount_swim::Member;
+use headcount_swim::{Census, Member};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -182,6 +182,18 @@ impl Node {
     /// [`NodeError::Stopped`].
     pub async fn set_load(&self, percent: Option<u8>) -> Result<(), NodeError> {
         self.command(Command::SetLoad(percent)).await
+    }
+
+    /// Asks every live member which view it holds, itself included: what [`Members::agreement`]
+    /// can only estimate. Takes a period or two, five with 10,000 members; callers at the same time
+    /// get the same census. Cancel safe.
+    ///
+    /// # Errors
+    /// [`NodeError::Stopped`].
+    pub async fn census(&self) -> Result<Census, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Census(reply)).await?;
+        answer.await.map_err(|_| NodeError::Stopped)
     }
 
     /// Says goodbye, so that peers see this member as left, not failed. Returns when enough of

@@ -66,8 +66,8 @@ fn receive_ping_send_ack(times: u32) -> Duration {
     engine.know(Time::ZERO, &all);
     let word = |member: u64, seq: u32| {
         let summary = engine.table().summary();
-        let (view_id, sync, dead) = (summary.view_id, summary.sync, summary.dead);
-        let heartbeat = Heartbeat { seq, view_id, sync, dead, ..heartbeat(member) };
+        let (view, dead) = (summary.view_id as u32, summary.dead as u32);
+        let heartbeat = Heartbeat { seq, view, sync: summary.sync, dead, ..heartbeat(member) };
         DatagramBuilder::new(cluster(), DEFAULT_BUDGET, &heartbeat, &ping(0)).finish()
     };
     let pings: Vec<_> = (1..MEMBERS).map(|member| (address(member), word(member, 1))).collect();
@@ -146,22 +146,20 @@ fn update(member: u64) -> Update {
 }
 
 fn target(member: u64) -> Target {
-    Target { id: identity(member).name.id(), life: life(member) }
+    Target::of(identity(member).name.id(), life(member))
 }
 
 fn ping(member: u64) -> Body {
-    Body::Ping { nonce: 0x1234_5678, target: Some(target(member)) }
+    Body::Ping { nonce: 0x1234_5678, target: Some(target(member).process) }
 }
 
 fn heartbeat(member: u64) -> Heartbeat {
     Heartbeat {
         sender: target(member),
         seq: 100_000,
-        load: Some(40),
-        uptime: Duration::from_secs(100_000),
-        period: Duration::from_secs(1),
-        view_id: 0x0123_4567_89ab_cdef,
+        view: 0x89ab_cdef,
         sync: 0xfedc_ba98_7654_3210,
         dead: 0,
+        vitals: None,
     }
 }

@@ -44,7 +44,7 @@ impl Engine {
             Outcome::Changed(change) => self.changed(now, change),
             Outcome::Known => {
                 if !self.config.spreads_as_memberlist {
-                    self.dissemination.heard(id, self.retransmit_limit());
+                    self.dissemination.heard(id, self.copies_limit());
                 }
                 if update.claim.status() == Status::Suspect {
                     self.confirm_suspicion(now, update);
@@ -72,6 +72,9 @@ impl Engine {
 
     fn changed(&mut self, now: Time, change: Change) {
         let Change { id, kind } = change;
+        let newcomer =
+            matches!(kind, ChangeKind::Joined | ChangeKind::Recovered | ChangeKind::Restarted);
+        let exchanged = newcomer && self.learn_of_newcomer(now);
         let held = self.table.get(id).map(|record| (record.claim, record.accuser));
         let Some((claim, accuser)) = held else { return };
         self.follow_live_set(now, claim);
@@ -84,7 +87,9 @@ impl Engine {
             ChangeKind::Left | ChangeKind::Evicted => self.losses.gone(id),
             _ => {}
         }
-        self.tell(now, id, lane(kind, claim.status()));
+        if !exchanged {
+            self.tell(now, id, lane(kind, claim.status()));
+        }
         let member = self.member(id);
         let event = member.and_then(|member| event(kind, was_checked, member));
         self.events.extend(event);

@@ -197,10 +197,10 @@ impl Engine {
 
     fn ping_checked(&mut self, subject: MemberId, nonce: u32, relays: bool) {
         let Some((target, address)) = self.aim_at(subject) else { return };
-        let ping = Body::Ping { nonce, target: Some(target) };
+        let ping = Body::Ping { nonce, target: Some(target.process) };
         self.send(Outgoing::new(address, Some(subject), ping));
         if relays {
-            self.ask_relays(nonce, target, address, RELAYS, false);
+            self.ask_relays(nonce, target, RELAYS, false);
         }
     }
 

@@ -19,8 +19,11 @@ pub enum Detector {
 }
 
 impl Detector {
+    /// Every detector.
+    pub const ALL: [Detector; 2] = [Detector::Swim, Detector::Lifeguard];
+
     /// The detector in lower case, as shown and as written in configuration.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Detector::Swim => "swim",
             Detector::Lifeguard => "lifeguard",
@@ -29,7 +32,43 @@ impl Detector {
 
     /// The detector of this name.
     pub fn from_name(name: &str) -> Option<Detector> {
-        [Detector::Swim, Detector::Lifeguard].into_iter().find(|d| d.as_str() == name)
+        Detector::ALL.into_iter().find(|detector| detector.as_str() == name)
+    }
+}
+
+/// How two tables become their join.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exchange {
+    /// The whole table in a datagram while it fits one, sketches beyond, and a stream where the
+    /// tables differ in too much or sketches do not get through.
+    #[default]
+    Auto,
+    /// The whole table: in a datagram while it fits one, over a stream beyond.
+    Full,
+    /// Sketches, whatever the size; a stream only where they cannot tell the difference.
+    Sketch,
+    /// Whole tables over a stream, whatever the size.
+    Stream,
+}
+
+impl Exchange {
+    /// Every way.
+    pub const ALL: [Exchange; 4] =
+        [Exchange::Auto, Exchange::Full, Exchange::Sketch, Exchange::Stream];
+
+    /// The way in lower case, as shown and as written in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Exchange::Auto => "auto",
+            Exchange::Full => "full",
+            Exchange::Sketch => "sketch",
+            Exchange::Stream => "stream",
+        }
+    }
+
+    /// The way of this name.
+    pub fn from_name(name: &str) -> Option<Exchange> {
+        Exchange::ALL.into_iter().find(|way| way.as_str() == name)
     }
 }
 
@@ -62,8 +101,14 @@ pub struct Config {
     pub gossip_interval: Duration,
     /// To how many random non-failed peers each time. 1 to 64, default 3.
     pub gossip_fanout: usize,
-    /// A claim is told `retransmit * ceil(log10(N + 1))` times. 1 to 64, default 4.
+    /// To how many peers a node tells each claim, however large the cluster is; the few that none
+    /// of them reaches are told when their hashes are next seen. 1 to 64, default 4.
+    pub copies: u32,
+    /// With `spreads_as_memberlist`, a claim is told `retransmit * ceil(log10(N + 1))` times
+    /// instead. 1 to 64, default 4.
     pub retransmit: u32,
+    /// How tables that differ become their join. Default [`Exchange::Auto`].
+    pub exchange: Exchange,
     /// How often one random peer is told the hash of the table, so that tables that differ find
     /// each other when nothing else is going on. Default 4 periods.
     pub exchange_interval: Duration,
@@ -116,7 +161,9 @@ impl Config {
             local_health_max: 8,
             gossip_interval: Duration::ZERO,
             gossip_fanout: 3,
+            copies: 4,
             retransmit: 4,
+            exchange: Exchange::default(),
             exchange_interval: Duration::ZERO,
             reconnect_interval: Duration::ZERO,
             check_age: Duration::ZERO,
@@ -163,6 +210,7 @@ impl Config {
         within("suspicion_confirmations", self.suspicion_confirmations, 0, 16)?;
         within("local_health_max", self.local_health_max, 0, 64)?;
         within("gossip_fanout", self.gossip_fanout, 1, 64)?;
+        within("copies", self.copies, 1, 64)?;
         within("retransmit", self.retransmit, 1, 64)?;
         within("datagram_budget", self.datagram_budget, MIN_BUDGET, MAX_BUDGET)?;
         within("limits.records", self.limits.records, 2, 1 << 24)?;

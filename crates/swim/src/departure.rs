@@ -134,7 +134,7 @@ impl Engine {
         let more = !pings.is_empty();
         for (witness, nonce) in pings {
             if let Some((target, address)) = self.aim_at(witness) {
-                let body = Body::Ping { nonce, target: Some(target) };
+                let body = Body::Ping { nonce, target: Some(target.process) };
                 let goodbye = vec![self.table.own_id()];
                 self.send(Outgoing::new(address, Some(witness), body).telling(goodbye));
             }

@@ -19,21 +19,27 @@ use headcount_state::{
     Attributes, AttributesError, AttributesVersion, Claim, Life, MemberId, Name, OwnAttributes,
     Record, Serving, Standing, Status, Table, Tags, Time, Update, Version,
 };
-use headcount_wire::{AttributesPool, DecodeError, Heartbeat, PROTOCOL, Target, update_bytes};
+use headcount_wire::{
+    AttributesPool, DecodeError, Heartbeat, PROTOCOL, Target, Vitals, update_bytes,
+};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
+use crate::bulk::Bulk;
+use crate::census::Counting;
 use crate::checks::Checks;
 use crate::config::{Config, ConfigError, Detector};
 use crate::departure::Departure;
 use crate::dissemination::{Dissemination, Lane};
 use crate::event::Event;
 use crate::exchange::Pace;
+use crate::hurry::Hurry;
 use crate::local_health::LocalHealth;
 use crate::losses::Losses;
 use crate::member::Member;
 use crate::outbox::Outbox;
 use crate::probe::Probe;
+use crate::reconcile::Reconciling;
 use crate::relay::Relays;
 use crate::rival::RivalWatch;
 use crate::session::Sessions;
@@ -113,6 +119,8 @@ fn check_size(config: &Config, own: &Attributes) -> Result<(), Error> {
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) config: Arc<Config>,
+    /// This process, as messages name it.
+    own: Target,
     pub(crate) table: Table,
     pub(crate) rng: Xoshiro256PlusPlus,
     pub(crate) timers: Timers,
@@ -124,19 +132,27 @@ pub struct Engine {
     pub(crate) suspicions: Suspicions,
     pub(crate) checks: Checks,
     pub(crate) dissemination: Dissemination,
+    /// Gossip rounds left that tell the hash alone.
+    pub(crate) check_rounds: u8,
     pub(crate) pace: Pace,
+    pub(crate) hurry: Hurry,
+    pub(crate) bulk: Bulk,
+    pub(crate) reconciling: Reconciling,
     pub(crate) outbox: Outbox,
     pub(crate) sessions: Sessions,
     pub(crate) attributes: AttributesPool,
     pub(crate) contacts: Contacts,
     pub(crate) losses: Losses,
     pub(crate) departure: Option<Departure>,
+    pub(crate) counting: Option<Box<Counting>>,
     pub(crate) seeds: Vec<Seed>,
     pub(crate) events: VecDeque<Event>,
     pub(crate) stats: Stats,
     pub(crate) warnings: Warnings,
     pub(crate) load: Option<u8>,
     pub(crate) started: Time,
+    /// How often this node has looked for the cluster since it was last with others.
+    pub(crate) lonely_tries: u32,
     /// When somebody was last heard, or this node began.
     pub(crate) last_heard: Time,
     pub(crate) isolated: bool,
@@ -189,6 +205,7 @@ impl Engine {
             Detector::Lifeguard => config.local_health_max,
         };
         let mut engine = Engine {
+            own: Target::of(table.own_id(), own.life),
             peers: Peers::new(table.own_id()),
             probe: None,
             relays: Relays::default(),
@@ -197,13 +214,19 @@ impl Engine {
             suspicions: Suspicions::default(),
             checks: Checks::default(),
             dissemination: Dissemination::default(),
+            check_rounds: 0,
             pace: Pace::new(config.period * 3 / 2),
+            hurry: Hurry::new(config.gossip_interval),
+            bulk: Bulk::new(config.period, now),
+            reconciling: Reconciling::default(),
             outbox: Outbox::default(),
             sessions: Sessions::default(),
             attributes: AttributesPool::new(ATTRIBUTES_POOLED),
             contacts: Contacts::new(),
             losses: Losses::default(),
             departure: None,
+            counting: None,
+            lonely_tries: 0,
             seeds: Vec::new(),
             events: VecDeque::new(),
             stats: Stats::default(),
@@ -261,6 +284,7 @@ impl Engine {
                 Timer::Gossip => self.gossip_round(now),
                 Timer::Exchange => self.exchange_round(now),
                 Timer::Reconnect => self.reconnect(now),
+                Timer::Census => self.census_due(now),
                 Timer::Leave => self.farewell_round(now),
                 Timer::Expire => self.expire(now),
             }
@@ -371,10 +395,14 @@ impl Engine {
         self.contacts.get(id)
     }
 
-    /// How many of the peers heard within the last ten periods hold this node's view.
+    /// How many of the peers heard within the last ten periods hold this node's view, and how far
+    /// that goes.
     pub fn agreement(&self, now: Time) -> Agreement {
-        let since = now - self.config.period * AGREEMENT_PERIODS;
-        self.contacts.agreement(since, self.view_id, self.view_changed)
+        let window = (self.config.period * AGREEMENT_PERIODS).min(now.since(self.started));
+        let view = self.view_id as u32;
+        let (agree, heard) = self.contacts.agreeing(now - window, view, self.view_changed);
+        let (live, failed) = (self.table.live_len(), self.losses.len());
+        Agreement { agree, heard, live, failed, window }
     }
 
     /// How many peers have acknowledged that this node leaves.
@@ -409,24 +437,23 @@ impl Engine {
         Member::new(record, self.checks.contains(record.id()))
     }
 
-    /// What this node says of itself in every frame.
-    pub(crate) fn heartbeat(&mut self, now: Time) -> Heartbeat {
+    /// What this node says of itself in every frame; how it is only where it matters.
+    pub(crate) fn heartbeat(&mut self, now: Time, with_vitals: bool) -> Heartbeat {
         self.seq = self.seq.wrapping_add(1);
         let summary = self.table.summary();
+        let vitals = Vitals { load: self.load, uptime: now.since(self.started) };
         Heartbeat {
-            sender: self.own_target(),
+            sender: self.own,
             seq: self.seq,
-            load: self.load,
-            uptime: now.since(self.started),
-            period: self.config.period,
-            view_id: summary.view_id,
+            view: summary.view_id as u32,
             sync: summary.sync,
-            dead: summary.dead,
+            dead: summary.dead as u32,
+            vitals: with_vitals.then_some(vitals),
         }
     }
 
     pub(crate) fn own_target(&self) -> Target {
-        Target { id: self.table.own_id(), life: self.table.own_life() }
+        self.own
     }
 
     /// This node's own record, if it is the one that holds its name.
@@ -437,8 +464,7 @@ impl Engine {
 
     /// Whether a frame meant for `target` is meant for this process.
     pub(crate) fn is_me(&self, target: Target) -> bool {
-        let own = self.own_target();
-        target.id == own.id && target.life.instance == own.life.instance
+        target == self.own
     }
 
     pub(crate) fn count_refused(&mut self, error: &DecodeError) {

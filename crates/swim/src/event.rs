@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use headcount_state::{Instance, MemberId};
 use headcount_wire::RefuseCode;
 
+use crate::census::Census;
 use crate::member::Member;
 
 /// Something that people who watch the cluster want to know, in the order in which it happened.
@@ -70,6 +71,8 @@ pub enum Event {
         /// help.
         result: Result<usize, SeedError>,
     },
+    /// What the live members answered to a census.
+    Census(Census),
     /// Enough peers know that this node left.
     Departed {
         /// How many acknowledged.
@@ -108,6 +111,7 @@ impl Event {
             Event::Returned => "returned",
             Event::Evicted => "evicted",
             Event::Seed { .. } => "seed",
+            Event::Census(_) => "census",
             Event::Departed { .. } => "departed",
             Event::NearlyFull { .. } => "nearly_full",
         }

@@ -9,6 +9,9 @@ use headcount_state::{MemberId, Time};
 /// before an exchange: one minute at a period of one second.
 const DATAGRAM_PAUSE: u32 = 40;
 
+/// Dead claims are compared once in so many waits: thirty periods with the usual wait of 1.5.
+const DEAD_PAUSE: u32 = 20;
+
 /// So many peers are remembered with whom something is not to be done again at once.
 const PAUSES_MAX: usize = 1_024;
 
@@ -30,6 +33,8 @@ pub(crate) struct Pace {
     no_stream: Pauses,
     /// Peers that have just been sent this node's table in answer to theirs.
     answered: Pauses,
+    /// When dead claims are next compared.
+    dead_next: Time,
     /// Where the next partial table goes on: before this position of the newest-first order.
     cursor: u64,
 }
@@ -45,6 +50,7 @@ impl Pace {
             last: Time::ZERO,
             no_stream: Pauses::default(),
             answered: Pauses::default(),
+            dead_next: Time::ZERO,
             cursor: u64::MAX,
         }
     }
@@ -102,6 +108,16 @@ impl Pace {
             self.answered.insert(peer, now + self.settle);
         }
         may
+    }
+
+    /// Whether a peer whose dead claims differ is to be told of this node's; if so, nobody else for
+    /// a while.
+    pub(crate) fn dead_due(&mut self, now: Time) -> bool {
+        let due = self.dead_next <= now;
+        if due {
+            self.dead_next = now + self.settle * DEAD_PAUSE;
+        }
+        due
     }
 
     pub(crate) fn cursor(&self) -> u64 {

@@ -2,11 +2,14 @@
 //!
 //! ```text
 //!   fresh claims     every gossip interval to `fanout` random non-failed peers, while there are any
+//!   all are told     for a few more rounds the hash alone, to one random peer each
 //!   nothing new      every exchange interval the hash of the table to one random peer
-//!   hashes differ    for a while: a table exchange
+//!   in a hurry       a table exchange with one random peer ten times a period
+//!   hashes differ    by some of the last few changes: the other is told these at once
+//!                    otherwise, for a while: a table exchange
 //!                      the table fits one datagram ── gossip(table) ──> <── gossip(table) ──
-//!                      it does not                 ── whole tables over a stream, both ways ──
-//!                      it did not help            ── the same, though it fits ──
+//!                      it does not                 ── sketches (reconcile.rs) ──
+//!                      too many differences        ── whole tables over a stream, both ways ──
 //!                      no stream can be opened     ── the newest part, then the next part, .. ──
 //! ```
 
@@ -17,6 +20,7 @@ use headcount_state::{MemberId, Standing, Time};
 use headcount_wire::{Body, Heartbeat, TablePart};
 use rand::RngExt;
 
+use crate::config::Exchange;
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
 use crate::timers::Timer;
@@ -25,11 +29,19 @@ use crate::timers::Timer;
 /// records per budget cannot fit a datagram.
 const RECORD_BYTES_MIN: usize = 48;
 
+/// So many dead members are told at once to a peer that holds other dead ones; the datagram's budget
+/// is the narrower bound for most.
+const DEAD_TOLD_MAX: usize = 16;
+
 /// A first telling waits this share of the gossip interval for others to go with.
 const BATCHING_SHARE: u32 = 5;
 
 /// memberlist tells the dead of news for thirty seconds (its GossipToTheDeadTime on a LAN).
 const GOSSIP_TO_LOST_PERIODS: u32 = 30;
+
+/// After the last claim was told so many rounds tell the hash alone: of those whom no copy reached,
+/// all but one in twenty are found by them, and are told at once.
+const CHECK_ROUNDS: u8 = 3;
 
 const NEWS: Body = Body::Gossip { table: None };
 
@@ -54,11 +66,21 @@ impl Engine {
     pub(crate) fn gossip_round(&mut self, now: Time) {
         // Alone there is nobody to tell; the first peer starts the rounds again.
         let silent = !self.takes_part() && self.departure.is_none();
-        if self.dissemination.is_empty() || self.peers.is_empty() || silent {
+        if self.peers.is_empty() || silent {
             return;
         }
-        let mut targets = Vec::with_capacity(self.config.gossip_fanout);
-        self.peers.gossip_targets(&mut self.rng, self.config.gossip_fanout, &mut targets);
+        let mut fanout = self.config.gossip_fanout;
+        if !self.dissemination.is_empty() {
+            let checks = if self.config.spreads_as_memberlist { 0 } else { CHECK_ROUNDS };
+            self.check_rounds = checks;
+        } else if self.check_rounds > 0 {
+            self.check_rounds -= 1;
+            fanout = 1;
+        } else {
+            return;
+        }
+        let mut targets = Vec::with_capacity(fanout);
+        self.peers.gossip_targets(&mut self.rng, fanout, &mut targets);
         if self.config.spreads_as_memberlist {
             self.mix_in_the_lost(now, &mut targets);
         }
@@ -83,9 +105,11 @@ impl Engine {
 
     /// Tells one random peer the hash of the table, so that differences are found in calm too.
     pub(crate) fn exchange_round(&mut self, now: Time) {
+        let hurries = self.hurries(now);
         let partner = self.peers.exchange_partner(&mut self.rng);
         if let Some((id, (_, address))) = partner.and_then(|id| Some((id, self.aim_at(id)?))) {
             match self.table.standing() {
+                Standing::Member if hurries => self.begin_exchange(now, id, address),
                 Standing::Member if !self.config.spreads_as_memberlist => {
                     self.send(Outgoing::new(address, Some(id), NEWS));
                 }
@@ -95,22 +119,89 @@ impl Engine {
                 Standing::Left => {}
             }
         }
-        let jitter = 0.75 + 0.5 * self.rng.random::<f64>();
-        let interval = self.config.exchange_interval.mul_f64(jitter);
-        self.timers.set(Timer::Exchange, Some(now + interval));
+        let wait = if hurries {
+            self.hurried_wait()
+        } else {
+            let jitter = 0.75 + 0.5 * self.rng.random::<f64>();
+            self.config.exchange_interval.mul_f64(jitter)
+        };
+        self.timers.set(Timer::Exchange, Some(now + wait));
     }
 
-    /// Compares tables with the sender of a heartbeat, and begins an exchange if they have
-    /// differed for a while.
-    pub(crate) fn compare(&mut self, now: Time, heartbeat: &Heartbeat, from: SocketAddr) {
+    /// Compares tables with the sender of a heartbeat. Answers with the members of which it lacks
+    /// the latest news, if that is all; otherwise begins an exchange if the tables have differed
+    /// for a while.
+    pub(crate) fn compare(
+        &mut self,
+        now: Time,
+        heartbeat: &Heartbeat,
+        from: SocketAddr,
+    ) -> Vec<MemberId> {
+        let sender = heartbeat.sender.id;
         if heartbeat.sync == self.table.summary().sync {
-            self.pace.equal(heartbeat.sender.id);
-        } else if self.config.spreads_as_memberlist {
-            // Whole tables come at their own time.
-        } else if self.takes_part() && self.pace.differs(now, heartbeat.sender.id) {
-            let sender = heartbeat.sender.id;
-            let address = self.peer_address(sender).unwrap_or(from);
-            self.offer_table(now, sender, address, true);
+            self.pace.equal(sender);
+            self.hurry.caught_up();
+            return self.dead_to_tell(now, heartbeat);
+        }
+        // Whole tables come at their own time there.
+        if self.config.spreads_as_memberlist || !self.takes_part() {
+            return Vec::new();
+        }
+        let due = self.pace.differs(now, sender);
+        let peer = self.peers.contains(sender);
+        if let Some(lacked) = self.table.lacked_by(heartbeat.sync).filter(|_| peer && !due) {
+            self.stats.news_told += lacked.len() as u64;
+            return lacked;
+        }
+        if due {
+            match self.peer_address(sender) {
+                Some(address) => self.begin_exchange(now, sender, address),
+                None => self.offer_table(now, sender, from, true),
+            }
+        }
+        Vec::new()
+    }
+
+    /// A peer with the same live members may hold other dead ones: now and then it is told of those
+    /// of this node, as far as one datagram goes.
+    fn dead_to_tell(&mut self, now: Time, heartbeat: &Heartbeat) -> Vec<MemberId> {
+        let differ = heartbeat.dead != self.table.summary().dead as u32;
+        let known = self.peers.contains(heartbeat.sender.id) && self.takes_part();
+        if !differ || !known || self.config.spreads_as_memberlist || !self.pace.dead_due(now) {
+            return Vec::new();
+        }
+        let young = self.config.limits.tombstone_ttl / 2;
+        let newest = self.table.newest_tombstones().take(DEAD_TOLD_MAX);
+        let told = newest.take_while(|id| {
+            self.table.get(*id).is_some_and(|record| now.since(record.since) < young)
+        });
+        told.collect()
+    }
+
+    /// Begins to make the tables of this node and a peer their join.
+    fn begin_exchange(&mut self, now: Time, peer: MemberId, to: SocketAddr) {
+        let may_fit = self.may_fit_a_datagram();
+        let way = self.config.exchange;
+        match way {
+            Exchange::Auto if may_fit => self.offer_table(now, peer, to, true),
+            Exchange::Auto if self.sketches_vanish() => self.exchange_by_stream(now, peer, to),
+            Exchange::Auto | Exchange::Sketch => self.send_sketch(now, peer),
+            Exchange::Full => self.offer_table(now, peer, to, true),
+            Exchange::Stream => self.exchange_by_stream(now, peer, to),
+        }
+    }
+
+    fn may_fit_a_datagram(&self) -> bool {
+        self.table.len() * RECORD_BYTES_MIN <= self.config.datagram_budget
+    }
+
+    /// Exchanges whole tables over a stream, if one may be opened; a part of the table goes by
+    /// datagram where none can.
+    pub(crate) fn exchange_by_stream(&mut self, now: Time, peer: MemberId, to: SocketAddr) {
+        if !self.pace.may_stream(now, peer) {
+            self.send_table(peer, to, true);
+        } else {
+            self.call_exchange(peer, to);
         }
     }
 
@@ -123,7 +214,7 @@ impl Engine {
         }
     }
 
-    fn peer_address(&self, id: MemberId) -> Option<SocketAddr> {
+    pub(crate) fn peer_address(&self, id: MemberId) -> Option<SocketAddr> {
         let (_, address) = self.aim_at(id)?;
         self.peers.contains(id).then_some(address)
     }
@@ -135,7 +226,7 @@ impl Engine {
 
     /// Sends the table in a datagram if it may fit, else over a stream, else in part.
     fn offer_table(&mut self, now: Time, peer: MemberId, to: SocketAddr, reply: bool) {
-        let may_fit = self.table.len() * RECORD_BYTES_MIN <= self.config.datagram_budget;
+        let may_fit = self.may_fit_a_datagram();
         let stream = self.pace.may_stream(now, peer)
             && (!may_fit || (reply && !self.pace.may_try_datagram(now, peer)));
         if stream {

@@ -8,6 +8,8 @@
 //! [`Detector::Lifeguard`], and makes tables converge by dissemination and whole-table gossip.
 
 mod absorb;
+mod bulk;
+mod census;
 mod checks;
 mod config;
 mod departure;
@@ -16,6 +18,7 @@ mod engine;
 mod event;
 mod exchange;
 mod gossip;
+mod hurry;
 mod known;
 mod local_health;
 mod losses;
@@ -26,6 +29,7 @@ mod outbox;
 mod planted;
 mod probe;
 mod receive;
+mod reconcile;
 mod relay;
 mod rival;
 mod session;
@@ -35,7 +39,8 @@ mod timers;
 mod transport;
 mod upkeep;
 
-pub use config::{Config, ConfigError, Detector};
+pub use census::Census;
+pub use config::{Config, ConfigError, Detector, Exchange};
 pub use engine::{Engine, Error, Identity};
 pub use event::{Event, SeedError};
 pub use headcount_health::{Agreement, Contact};

@@ -4,11 +4,12 @@ use crate::dissemination::DISSEMINATION_MAX;
 use crate::engine::Engine;
 use crate::losses::LOSSES_MAX;
 use crate::outbox::OUTBOX_MAX;
+use crate::reconcile::SESSIONS_MAX;
 use crate::relay::RELAYS_MAX;
 use crate::session::STREAMS_MAX;
 
 /// How many parts there are.
-pub(crate) const PARTS: usize = 10;
+pub(crate) const PARTS: usize = 11;
 
 /// A bounded part of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,7 @@ impl Engine {
             part("streams", self.sessions.len(), STREAMS_MAX),
             part("relays", self.relays.len(), RELAYS_MAX),
             part("losses", self.losses.len(), LOSSES_MAX),
+            part("sketches", self.reconciling.len(), SESSIONS_MAX),
             part("suspicions", self.suspicions.len(), limits.records),
             part("checks", self.checks.len(), limits.records),
         ]

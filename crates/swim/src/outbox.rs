@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use headcount_state::{MemberId, Status, Time, Update};
-use headcount_wire::{Body, DatagramBuilder, TablePart};
+use headcount_wire::{Body, DatagramBuilder, SketchPart, TablePart};
 
 use crate::config::Detector;
 use crate::dissemination::{Lane, Offer};
@@ -32,12 +32,27 @@ pub(crate) struct Outgoing {
     pub(crate) body: Body,
     /// Members to tell of first.
     pub(crate) front: Vec<MemberId>,
+    /// So many symbols are to be filled into a sketch.
+    symbols: usize,
+    /// The recipient has just named the same table: there is no news for it.
+    up_to_date: bool,
 }
 
 impl Outgoing {
     /// A datagram with nothing that must be told.
     pub(crate) fn new(to: SocketAddr, peer: Option<MemberId>, body: Body) -> Outgoing {
-        Outgoing { to, peer, body, front: Vec::new() }
+        Outgoing { to, peer, body, front: Vec::new(), symbols: 0, up_to_date: false }
+    }
+
+    /// A datagram of so many symbols of the table from `first` on.
+    pub(crate) fn sketch(to: SocketAddr, peer: MemberId, first: usize, count: usize) -> Outgoing {
+        let part = SketchPart { first: first as u32, live: 0, symbols: Vec::new() };
+        Outgoing { symbols: count, ..Outgoing::new(to, Some(peer), Body::Sketch(part)) }
+    }
+
+    /// The same for a recipient that has named this hash of its table.
+    pub(crate) fn unless_it_knows(self, equal: bool) -> Outgoing {
+        Outgoing { up_to_date: equal, ..self }
     }
 
     /// The same, telling of these members first.
@@ -66,8 +81,8 @@ impl Engine {
     /// The next datagram to send.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
         loop {
-            let outgoing = self.outbox.waiting.pop_front()?;
-            let Some(datagram) = self.pack(now, &outgoing) else { continue };
+            let mut outgoing = self.outbox.waiting.pop_front()?;
+            let Some(datagram) = self.pack(now, &mut outgoing) else { continue };
             let bytes = datagram.finish();
             self.stats.datagrams_sent += 1;
             self.stats.bytes_sent += bytes.len() as u64;
@@ -75,17 +90,37 @@ impl Engine {
         }
     }
 
-    fn pack(&mut self, now: Time, outgoing: &Outgoing) -> Option<DatagramBuilder> {
-        if let Body::Gossip { table: Some(part) } = outgoing.body {
-            return self.pack_table(now, outgoing, part);
+    fn pack(&mut self, now: Time, outgoing: &mut Outgoing) -> Option<DatagramBuilder> {
+        match &mut outgoing.body {
+            Body::Gossip { table: Some(part) } => {
+                let part = *part;
+                return self.pack_table(now, outgoing, part);
+            }
+            Body::Sketch(part) => {
+                let first = part.first as usize;
+                part.live = self.table.live_len() as u32;
+                let symbols = self.table.sketch(first + outgoing.symbols);
+                part.symbols = symbols.get(first..).unwrap_or_default().to_vec();
+                return Some(self.begin_datagram(now, outgoing, &outgoing.body).0);
+            }
+            _ => {}
         }
-        let mut datagram = self.begin_datagram(now, outgoing, outgoing.body);
-        // Copies are counted, so none is spent on one that is no member.
-        let waiting = !self.dissemination.is_empty();
-        if waiting && outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {
+        let (mut datagram, told) = self.begin_datagram(now, outgoing, &outgoing.body);
+        // Copies are counted, so none is spent on one that is no member, or that knows all.
+        let waiting = !self.dissemination.is_empty() && !outgoing.up_to_date;
+        if told < outgoing.front.len() {
+            self.tell_the_rest(outgoing, told);
+        } else if waiting && outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {
             self.pack_fresh_claims(now, &mut datagram);
         }
         Some(datagram)
+    }
+
+    /// What did not fit goes in a datagram of its own, right after this one.
+    fn tell_the_rest(&mut self, outgoing: &mut Outgoing, told: usize) {
+        let rest = outgoing.front.split_off(told);
+        let news = Outgoing::new(outgoing.to, outgoing.peer, Body::Gossip { table: None });
+        self.outbox.waiting.push_front(news.telling(rest));
     }
 
     pub(crate) fn send(&mut self, outgoing: Outgoing) {
@@ -104,17 +139,30 @@ impl Engine {
         self.schedule_gossip(now);
     }
 
-    fn begin_datagram(&mut self, now: Time, outgoing: &Outgoing, body: Body) -> DatagramBuilder {
-        let heartbeat = self.heartbeat(now);
+    /// A datagram with what must be told, and how much of it went in.
+    fn begin_datagram(
+        &mut self,
+        now: Time,
+        outgoing: &Outgoing,
+        body: &Body,
+    ) -> (DatagramBuilder, usize) {
+        let heartbeat = self.heartbeat(now, matches!(body, Body::Ack { .. }));
         let budget = self.config.datagram_budget;
-        let mut datagram = DatagramBuilder::new(self.config.cluster, budget, &heartbeat, &body);
+        let mut datagram = DatagramBuilder::new(self.config.cluster, budget, &heartbeat, body);
         let to_face = outgoing.peer.and_then(|peer| self.claim_to_face(now, peer));
         let faced = to_face.filter(|claim| datagram.push(claim)).map(|claim| claim.claim.id);
-        for id in outgoing.front.iter().filter(|id| Some(**id) != faced) {
-            let told = self.table.answer(*id, now).is_some_and(|claim| datagram.push(&claim));
-            self.stats.answers_sent += u64::from(told);
+        let news = matches!(body, Body::Gossip { .. });
+        for (told, id) in outgoing.front.iter().enumerate() {
+            let answer = self.table.answer(*id, now).filter(|_| Some(*id) != faced);
+            let Some(answer) = answer else { continue };
+            if datagram.push(&answer) {
+                self.stats.answers_sent += 1;
+            } else if told > 0 || !news {
+                return (datagram, told);
+            }
+            // Else a datagram with nothing else in it cannot carry it.
         }
-        datagram
+        (datagram, outgoing.front.len())
     }
 
     /// What `peer` must hear of itself: that it is held as dead, or, with the buddy system
@@ -137,7 +185,7 @@ impl Engine {
     }
 
     fn pack_fresh_claims(&mut self, now: Time, datagram: &mut DatagramBuilder) {
-        let limit = self.retransmit_limit();
+        let limit = self.copies_limit();
         let (table, suspicions) = (&self.table, &self.suspicions);
         self.dissemination.fill(limit, |id| {
             let Some(record) = table.get(id) else { return Offer::Gone };
@@ -158,8 +206,11 @@ impl Engine {
         });
     }
 
-    /// How often a claim is told: SWIM's lambda * log N, with the logarithm that memberlist uses.
-    pub(crate) fn retransmit_limit(&self) -> u32 {
+    /// How often a claim is told; as memberlist does it, SWIM's lambda * log N.
+    pub(crate) fn copies_limit(&self) -> u32 {
+        if !self.config.spreads_as_memberlist {
+            return self.config.copies;
+        }
         let live = self.table.live_len() as f64;
         self.config.retransmit * (live + 1.0).log10().ceil().max(1.0) as u32
     }
@@ -173,7 +224,7 @@ impl Engine {
         part: TablePart,
     ) -> Option<DatagramBuilder> {
         let whole = Body::Gossip { table: Some(TablePart { complete: true, ..part }) };
-        let mut datagram = self.begin_datagram(now, outgoing, whole);
+        let (mut datagram, _) = self.begin_datagram(now, outgoing, &whole);
         let fits = self
             .table
             .newest_before(u64::MAX)
@@ -184,12 +235,12 @@ impl Engine {
             return Some(datagram);
         }
         if let Some(peer) = outgoing.peer.filter(|peer| self.pace.may_stream(now, *peer)) {
-            self.call_exchange(peer, outgoing.to);
+            self.exchange_by_stream(now, peer, outgoing.to);
             return None;
         }
         self.stats.exchanges_datagram += 1;
         let partial = Body::Gossip { table: Some(TablePart { complete: false, ..part }) };
-        let mut datagram = self.begin_datagram(now, outgoing, partial);
+        let (mut datagram, _) = self.begin_datagram(now, outgoing, &partial);
         let mut reached = None;
         let mut rest = self.table.newest_before(self.pace.cursor()).peekable();
         while let Some((seq, record)) = rest.peek() {

@@ -11,7 +11,7 @@
 
 use std::net::SocketAddr;
 
-use headcount_state::{MemberId, Record, Standing, Status, Time, Update};
+use headcount_state::{Life, MemberId, Record, Standing, Status, Time, Update};
 use headcount_wire::{Body, Target};
 use rand::RngExt;
 
@@ -27,6 +27,8 @@ const SUSPECTS_MAX: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Probe {
     pub(crate) target: Target,
+    /// The life that was held when the probe began.
+    life: Life,
     pub(crate) address: SocketAddr,
     pub(crate) nonce: u32,
     /// Relays that were asked, and will say so if the target stays silent.
@@ -51,11 +53,13 @@ impl Engine {
             return;
         }
         let Some(id) = self.peers.next_probe(&mut self.rng) else { return };
-        let Some((target, address)) = self.table.get(id).map(aim) else { return };
+        let Some(record) = self.table.get(id) else { return };
+        let life = record.claim.life();
+        let (target, address) = aim(record);
         let nonce = self.rng.random();
-        self.probe = Some(Probe { target, address, nonce, relays: 0, nacks: 0 });
+        self.probe = Some(Probe { target, life, address, nonce, relays: 0, nacks: 0 });
         self.stats.probes += 1;
-        let ping = Body::Ping { nonce, target: Some(target) };
+        let ping = Body::Ping { nonce, target: Some(target.process) };
         self.send(Outgoing::new(address, Some(id), ping));
         let timeout = self.local_health.stretch(self.config.probe_timeout);
         self.timers.set(Timer::ProbeTimeout, Some(now + timeout));
@@ -67,7 +71,7 @@ impl Engine {
         self.stats.probes_indirect += 1;
         let count = self.config.indirect_probes;
         let want_nack = self.config.detector == Detector::Lifeguard;
-        let relays = self.ask_relays(probe.nonce, probe.target, probe.address, count, want_nack);
+        let relays = self.ask_relays(probe.nonce, probe.target, count, want_nack);
         self.probe = Some(Probe { relays, ..probe });
         self.call_probe(probe.nonce, probe.target, probe.address);
     }
@@ -77,7 +81,6 @@ impl Engine {
         &mut self,
         nonce: u32,
         target: Target,
-        address: SocketAddr,
         count: usize,
         want_nack: bool,
     ) -> usize {
@@ -86,7 +89,7 @@ impl Engine {
         self.peers.relays(&mut self.rng, target.id, &suspects, count, &mut relays);
         for relay in &relays {
             if let Some((_, relay_address)) = self.table.get(*relay).map(aim) {
-                let body = Body::PingReq { nonce, target, address, want_nack };
+                let body = Body::PingReq { nonce, target, want_nack };
                 self.send(Outgoing::new(relay_address, Some(*relay), body));
             }
         }
@@ -95,14 +98,14 @@ impl Engine {
 
     /// Somebody answered a ping of this node for `target`.
     pub(crate) fn probe_answered(&mut self, now: Time, nonce: u32, target: Target, not_me: bool) {
-        if self.probe.is_none_or(|probe| probe.nonce != nonce || probe.target.id != target.id) {
-            return;
-        }
+        let asked = |probe: &Probe| probe.nonce == nonce && probe.target.id == target.id;
+        let Some(probe) = self.probe.filter(asked) else { return };
         self.probe = None;
         self.timers.set(Timer::ProbeTimeout, None);
         self.local_health.improve();
         if not_me {
-            self.life_is_over(now, target);
+            // Another process answers where it should live: that life is over.
+            self.accuse(now, target.id, probe.life, Status::Failed);
         }
     }
 
@@ -122,18 +125,13 @@ impl Engine {
         for _ in 0..doubts {
             self.local_health.worsen();
         }
-        self.accuse(now, probe.target, Status::Suspect);
+        self.accuse(now, probe.target.id, probe.life, Status::Suspect);
     }
 
-    /// Another process answers where `target` should live: that life is over.
-    pub(crate) fn life_is_over(&mut self, now: Time, target: Target) {
-        self.accuse(now, target, Status::Failed);
-    }
-
-    /// Says of the life `target` that it is suspect or failed, if it is the one held and live.
-    fn accuse(&mut self, now: Time, target: Target, status: Status) {
-        let Some(record) = self.table.get(target.id) else { return };
-        if !self.takes_part() || !record.is_live() || record.claim.life() != target.life {
+    /// Says of a life of `id` that it is suspect or failed, if it is the one held and live.
+    fn accuse(&mut self, now: Time, id: MemberId, life: Life, status: Status) {
+        let Some(record) = self.table.get(id) else { return };
+        if !self.takes_part() || !record.is_live() || record.claim.life() != life {
             return;
         }
         let claim = record.claim.with_status(status);
@@ -155,6 +153,5 @@ impl Engine {
 }
 
 fn aim(record: Record<'_>) -> (Target, SocketAddr) {
-    let target = Target { id: record.id(), life: record.claim.life() };
-    (target, record.attributes.address)
+    (Target::of(record.id(), record.claim.life()), record.attributes.address)
 }

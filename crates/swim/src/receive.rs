@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use headcount_state::{MemberId, Status, Time};
-use headcount_wire::{Body, Datagram, Heartbeat, Target, decode_datagram_with};
+use headcount_wire::{Body, Datagram, Heartbeat, Process, Target, decode_datagram_with};
 
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
@@ -17,44 +17,61 @@ impl Engine {
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += bytes.len() as u64;
         match decode_datagram_with(self.config.cluster, bytes, &self.attributes) {
-            Ok(datagram) => self.receive_datagram(now, from, &datagram),
+            Ok(datagram) => self.receive_datagram(now, from, datagram),
             Err(error) => self.count_refused(&error),
         }
         self.settle(now);
     }
 
-    fn receive_datagram(&mut self, now: Time, from: SocketAddr, datagram: &Datagram) {
+    fn receive_datagram(&mut self, now: Time, from: SocketAddr, datagram: Datagram) {
         let Datagram { heartbeat, body, updates } = datagram;
         self.seen_at(from, heartbeat.sender.id);
         if self.is_me(heartbeat.sender) {
             return;
         }
-        self.hear(now, heartbeat);
+        self.hear(now, &heartbeat);
         let answers = !self.config.spreads_as_memberlist;
         let lacking = updates.iter().filter_map(|u| self.absorb(now, u));
         let mut behind: Vec<MemberId> = lacking.filter(|_| answers).collect();
+        let equal = heartbeat.sync == self.table.summary().sync;
+        // Who is exchanging tables already is answered by that.
+        let exchanging = matches!(
+            body,
+            Body::Gossip { table: Some(_) }
+                | Body::Sketch(_)
+                | Body::More { .. }
+                | Body::Wants { .. }
+        );
+        if equal || !exchanging {
+            behind.extend(self.compare(now, &heartbeat, from));
+        }
         behind.sort_unstable();
         behind.dedup();
-        self.compare(now, heartbeat, from);
         let sender = heartbeat.sender.id;
-        match *body {
+        match body {
             Body::Ping { nonce, target } => {
-                return self.answer_ping(from, sender, nonce, target, behind);
+                return self.answer_ping(from, sender, nonce, target, behind, equal);
             }
             Body::Ack { nonce, responder, not_me } => {
                 let direct = responder.is_none();
                 let responder = responder.unwrap_or(heartbeat.sender);
+                if direct && !not_me {
+                    self.census_answered(now, nonce, sender, heartbeat.view);
+                }
                 self.receive_ack(now, from, nonce, responder, direct, not_me);
             }
-            Body::PingReq { nonce, target, want_nack, address: _ } => {
+            Body::PingReq { nonce, target, want_nack } => {
                 let asker = Asker { id: sender, address: from, nonce };
                 self.relay_ping(now, asker, target, want_nack);
             }
             Body::Nack { nonce } => self.probe_nacked(nonce),
             Body::Gossip { table: Some(part) } => self.answer_table(now, part, sender),
             Body::Gossip { table: None } => {}
+            Body::Sketch(part) => self.receive_sketch(now, from, &heartbeat, part),
+            Body::More { first, count } => self.receive_more(now, sender, first, count),
+            Body::Wants { elements } => self.receive_wants(now, sender, &elements),
         }
-        if answers && (!behind.is_empty() || self.must_hear_of_its_end(heartbeat)) {
+        if answers && (!behind.is_empty() || self.must_hear_of_its_end(&heartbeat)) {
             self.send_news(from, sender, behind);
         }
     }
@@ -64,17 +81,20 @@ impl Engine {
         from: SocketAddr,
         sender: MemberId,
         nonce: u32,
-        target: Option<Target>,
+        target: Option<Process>,
         mut front: Vec<MemberId>,
+        equal: bool,
     ) {
         let own = self.own_target();
-        let not_me = target.is_some_and(|target| !self.is_me(target));
-        // A stranger, and who means another life, lack this node's own word.
-        if target != Some(own) && self.own_record().is_some() && !front.contains(&own.id) {
+        let not_me = target.is_some_and(|process| process != own.process);
+        // A stranger, and who means another process, lack this node's own word.
+        let meant = target == Some(own.process);
+        if !meant && self.own_record().is_some() && !front.contains(&own.id) {
             front.push(own.id);
         }
         let body = Body::Ack { nonce, responder: None, not_me };
-        self.send(Outgoing::new(from, Some(sender), body).telling(front));
+        let ack = Outgoing::new(from, Some(sender), body).telling(front);
+        self.send(ack.unless_it_knows(equal));
     }
 
     fn receive_ack(
@@ -101,12 +121,13 @@ impl Engine {
         }
     }
 
-    /// Whether the sender speaks, though it is held as dead in the very life that speaks. A
-    /// goodbye stays a goodbye.
+    /// Whether the sender speaks, though it is held as dead: it then refutes, or says that it is
+    /// another process. A goodbye of the process that speaks stays a goodbye.
     fn must_hear_of_its_end(&self, heartbeat: &Heartbeat) -> bool {
-        let Target { id, life } = heartbeat.sender;
+        let Target { id, process } = heartbeat.sender;
         self.table.hold(id).is_some_and(|held| {
-            !held.is_live() && held.status() != Status::Left && life <= held.life()
+            let same = Process::of(id, held.life().instance) == process;
+            !held.is_live() && !(same && held.status() == Status::Left)
         })
     }
 }

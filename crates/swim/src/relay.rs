@@ -102,9 +102,9 @@ impl Engine {
         if !self.peers.contains(asker.id) {
             return;
         }
-        let aim = self.aim_at(target.id).filter(|(held, _)| {
-            held.life.instance == target.life.instance && self.peers.contains(target.id)
-        });
+        let aim = self
+            .aim_at(target.id)
+            .filter(|(held, _)| held.process == target.process && self.peers.contains(target.id));
         let Some((_, address)) = aim else {
             // Nothing to relay to, but the asker learns that it is heard.
             if nack {
@@ -126,7 +126,7 @@ impl Engine {
             self.stats.relays_dropped += 1;
             return;
         }
-        let ping = Body::Ping { nonce, target: Some(target) };
+        let ping = Body::Ping { nonce, target: Some(target.process) };
         self.send(Outgoing::new(address, Some(target.id), ping));
     }
 

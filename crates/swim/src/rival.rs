@@ -37,7 +37,7 @@ impl Engine {
         let watch = *self.rival.get_or_insert(fresh);
         let patience = SuspicionTimeout::new(&self.config, self.table.live_len()).least();
         if now.since(watch.answered) <= patience {
-            let ping = Body::Ping { nonce: watch.nonce, target: Some(target) };
+            let ping = Body::Ping { nonce: watch.nonce, target: Some(target.process) };
             self.send(Outgoing::new(address, Some(target.id), ping));
         } else if let Some(winner) = self.table.get(target.id) {
             let failed = winner.claim.with_status(Status::Failed);

@@ -3,9 +3,12 @@
 //! ```text
 //!   caller   hello, chunk.. chunk(last)                    [answers(last)] close
 //!   server                              hello, chunk.. chunk(last)
-//!   caller   ping                           caller   hello
-//!   server         ack close                server         refuse close
+//!   caller   ping                           caller   hello                  (hello to another)
+//!   server         ack close                server         refuse(others) close
 //! ```
+//! A server that has handed out much of its table lately refuses, and names other members: the
+//! caller knows these from then on, and goes to one of them.
+//!
 //! A session holds a cursor, not a copy of the table, so its memory does not grow with it; each
 //! chunk is written when the driver is ready to send it.
 
@@ -23,10 +26,17 @@ use crate::event::{Event, SeedError};
 use crate::transport::{StreamEnd, StreamId, StreamOpen, StreamStep};
 
 /// The most streams that may be open at once, accepted and opened together.
-pub(crate) const STREAMS_MAX: usize = 256;
+pub(crate) const STREAMS_MAX: usize = 1_024;
 
 /// So many of them may have been opened by others: the rest is kept for this node's own calls.
-const ACCEPTED_MAX: usize = 192;
+const ACCEPTED_MAX: usize = 896;
+
+/// So many members are named to a caller that is refused for now.
+const OTHERS_NAMED: usize = 8;
+
+/// A newcomer is sent on so often at the most; it knows enough members by then, and its table grows
+/// by theirs.
+const SENT_ON_MAX: u8 = 3;
 
 /// A chunk stays well below the largest frame, so that a slow peer gets on.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -62,9 +72,18 @@ struct Session {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
-    Join,
-    Exchange { peer: MemberId },
-    Probe { nonce: u32, target: Target },
+    /// A newcomer's, on behalf of this seed, after having been sent on so many times.
+    Join {
+        seed: SocketAddr,
+        sent_on: u8,
+    },
+    Exchange {
+        peer: MemberId,
+    },
+    Probe {
+        nonce: u32,
+        target: Target,
+    },
     Serve,
 }
 
@@ -185,10 +204,29 @@ impl Engine {
         self.wake(now);
         // A lone node has nobody to tell what it is about to learn.
         let quiet = self.peers.is_empty();
-        if !self.sessions.call(Session { quiet, ..Session::new(Role::Join, seed) }) {
+        let role = Role::Join { seed, sent_on: 0 };
+        if !self.sessions.call(Session { quiet, ..Session::new(role, seed) }) {
             let result = Err(SeedError::Unreachable("too many streams are open".to_owned()));
             self.events.push_back(Event::Seed { address: seed, result });
         }
+    }
+
+    /// A seed named other members, which are known by now: goes to one of them, or is content.
+    fn join_another(&mut self, now: Time, refused_by: SocketAddr, seed: SocketAddr, sent_on: u8) {
+        let other = self.peers.exchange_partner(&mut self.rng);
+        let other = other.and_then(|id| self.peer_address(id)).filter(|to| *to != refused_by);
+        if let Some(to) = other.filter(|_| sent_on < SENT_ON_MAX) {
+            let role = Role::Join { seed, sent_on: sent_on + 1 };
+            if self.sessions.call(Session { quiet: true, ..Session::new(role, to) }) {
+                return;
+            }
+        }
+        self.joined(now, seed);
+    }
+
+    fn joined(&mut self, now: Time, seed: SocketAddr) {
+        self.hurry_after_join(now);
+        self.events.push_back(Event::Seed { address: seed, result: Ok(self.table.live_len()) });
     }
 
     /// Opens a whole-table exchange with a peer.
@@ -217,11 +255,11 @@ impl Engine {
         session.said_hello = !serving || session.received;
         let purpose = match session.role {
             Role::Probe { nonce, target } if !said_hello => {
-                return self.send_frame(now, Frame::Ping { nonce, target });
+                return self.send_frame(now, Frame::Ping { nonce, target: target.process });
             }
             Role::Probe { .. } => return StreamStep::Receive,
             Role::Serve if !session.received => return StreamStep::Receive,
-            Role::Join => Purpose::Join,
+            Role::Join { .. } => Purpose::Join,
             Role::Exchange { .. } | Role::Serve => Purpose::Exchange,
         };
         if !said_hello {
@@ -238,7 +276,7 @@ impl Engine {
     }
 
     fn send_frame(&mut self, now: Time, frame: Frame) -> StreamStep {
-        let heartbeat = self.heartbeat(now);
+        let heartbeat = self.heartbeat(now, true);
         StreamStep::Send(encode_frame(self.config.cluster, &StreamFrame { heartbeat, frame }))
     }
 
@@ -252,7 +290,7 @@ impl Engine {
     }
 
     fn send_chunk(&mut self, now: Time, id: StreamId, cursor: Option<MemberId>) -> StreamStep {
-        let heartbeat = self.heartbeat(now);
+        let heartbeat = self.heartbeat(now, true);
         let mut chunk = ChunkBuilder::new(self.config.cluster, CHUNK_BYTES, &heartbeat);
         let Some(session) = self.sessions.open.get_mut(&id) else { return StreamStep::Close };
         // A server answers first, so that its caller hears of refused claims in any case.
@@ -276,7 +314,7 @@ impl Engine {
     }
 
     fn send_answers(&mut self, now: Time, id: StreamId) -> StreamStep {
-        let heartbeat = self.heartbeat(now);
+        let heartbeat = self.heartbeat(now, true);
         let mut chunk = ChunkBuilder::new(self.config.cluster, CHUNK_BYTES, &heartbeat);
         let Some(session) = self.sessions.open.get_mut(&id) else { return StreamStep::Close };
         let before = session.answers.len();
@@ -299,7 +337,7 @@ impl Engine {
         match (role, frame) {
             (Role::Serve, Frame::Hello(hello)) if !greeted => self.serve_hello(now, id, &hello),
             (Role::Serve, Frame::Ping { nonce, target }) => {
-                let not_me = !self.is_me(target);
+                let not_me = target != self.own_target().process;
                 let session = self.sessions.open.get_mut(&id);
                 session.into_iter().for_each(|s| s.part_with(Some(Frame::Ack { nonce, not_me })));
             }
@@ -309,12 +347,16 @@ impl Engine {
                 self.session_over(now, id, None);
                 self.probe_answered(now, nonce, target, not_me);
             }
-            (Role::Join | Role::Exchange { .. }, Frame::Hello(hello)) if !greeted => {
+            (Role::Join { .. } | Role::Exchange { .. }, Frame::Hello(hello)) if !greeted => {
                 if let Some(own) = &hello.own {
                     self.absorb_on_stream(now, id, own);
                 }
             }
-            (Role::Join | Role::Exchange { .. }, Frame::Refuse(Refuse { code, detail })) => {
+            (Role::Join { .. } | Role::Exchange { .. }, Frame::Refuse(refuse)) => {
+                let Refuse { code, detail, others } = refuse;
+                for other in &others {
+                    self.absorb_on_stream(now, id, other);
+                }
                 self.session_over(now, id, Some(SeedError::Rejected { code, detail }));
             }
             (Role::Probe { .. }, _) => self.session_over(now, id, None),
@@ -346,7 +388,7 @@ impl Engine {
                 if session.role == Role::Serve
                     && matches!(error, DecodeError::ForeignCluster(_)) =>
             {
-                session.part_with(Some(Frame::Refuse(Refuse { code: RefuseCode::Other, detail })));
+                session.part_with(Some(refusal(RefuseCode::Other, detail)));
             }
             _ => self.session_over(now, id, Some(SeedError::Foreign(detail))),
         }
@@ -358,32 +400,46 @@ impl Engine {
         match self.sessions.open.get_mut(&id) {
             Some(session) if role == Role::Serve => {
                 let detail = "you have reached yourself".to_owned();
-                session.part_with(Some(Frame::Refuse(Refuse { code: RefuseCode::Other, detail })));
+                session.part_with(Some(refusal(RefuseCode::Other, detail)));
             }
             _ => self.session_over(now, id, Some(SeedError::Myself)),
         }
     }
 
     fn serve_hello(&mut self, now: Time, id: StreamId, hello: &Hello) {
-        let refusal = if hello.protocol.common(self.protocol()).is_none() {
+        let refused = if hello.protocol.common(self.protocol()).is_none() {
             let (theirs, ours) = (hello.protocol, self.protocol());
             let detail = format!("protocol versions {theirs} and {ours} have none in common");
-            Some(Refuse { code: RefuseCode::Protocol, detail })
+            Some(refusal(RefuseCode::Protocol, detail))
         } else if self.departure.is_some() {
             let detail = "this node is leaving; join through another".to_owned();
-            Some(Refuse { code: RefuseCode::Leaving, detail })
+            Some(refusal(RefuseCode::Leaving, detail))
         } else {
-            None
-        };
-        match (refusal, self.sessions.open.get_mut(&id)) {
-            (Some(refusal), Some(session)) => session.part_with(Some(Frame::Refuse(refusal))),
-            (None, Some(_)) => {
-                if let Some(own) = &hello.own {
-                    self.absorb_on_stream(now, id, own);
-                }
+            if let Some(own) = &hello.own {
+                self.absorb_on_stream(now, id, own);
             }
-            (_, None) => {}
+            let admitted = self.bulk.take_table(now, self.table.len());
+            (!admitted).then(|| self.send_on(now, hello))
+        };
+        if let Some((session, refused)) = self.sessions.open.get_mut(&id).zip(refused) {
+            session.part_with(Some(refused));
         }
+    }
+
+    /// The refusal of a caller for whom there is no table now: this node and some members at random.
+    fn send_on(&mut self, now: Time, hello: &Hello) -> Frame {
+        self.stats.streams_redirected += 1;
+        let caller = hello.own.as_ref().map(|own| own.claim.id);
+        let mut named = Vec::with_capacity(OTHERS_NAMED);
+        let callers: Vec<MemberId> = caller.into_iter().collect();
+        self.peers.sample(&mut self.rng, OTHERS_NAMED, &callers, &mut named);
+        let own = self.own_record().map(|record| record.id());
+        let records = own.into_iter().chain(named).filter_map(|id| self.table.get(id));
+        Frame::Refuse(Refuse {
+            code: RefuseCode::Busy,
+            detail: "too many callers at once; ask the members named here".to_owned(),
+            others: records.map(|record| record.update(now)).collect(),
+        })
     }
 
     fn absorb_on_stream(&mut self, now: Time, id: StreamId, update: &Update) {
@@ -398,9 +454,9 @@ impl Engine {
     /// Ends every session; the driver hears it at its next step.
     pub(crate) fn abandon_sessions(&mut self) {
         for (_, session) in std::mem::take(&mut self.sessions.open) {
-            if session.role == Role::Join {
+            if let Role::Join { seed, .. } = session.role {
                 let result = Err(SeedError::Unreachable("given up".to_owned()));
-                self.events.push_back(Event::Seed { address: session.address, result });
+                self.events.push_back(Event::Seed { address: seed, result });
             }
         }
         self.sessions.wanted.clear();
@@ -412,19 +468,37 @@ impl Engine {
         let Some(session) = self.sessions.remove(id) else { return };
         let complete = session.received || error.is_none();
         match session.role {
-            Role::Join => {
-                let result = match error {
-                    Some(error) if !complete => Err(error),
-                    _ => Ok(self.table.live_len()),
-                };
-                self.events.push_back(Event::Seed { address: session.address, result });
-            }
+            Role::Join { seed, sent_on } => match error {
+                Some(SeedError::Rejected { code: RefuseCode::Busy, .. })
+                    if !self.peers.is_empty() =>
+                {
+                    self.join_another(now, session.address, seed, sent_on);
+                }
+                // Whoever was sent on has met the seed, whatever became of the other.
+                Some(error) if !complete && sent_on == 0 => {
+                    self.events.push_back(Event::Seed { address: seed, result: Err(error) });
+                    if self.peers.is_empty() {
+                        self.look_again_soon(now);
+                    }
+                }
+                _ => self.joined(now, seed),
+            },
+            // It will be met again at another time, or another will.
+            Role::Exchange { .. } if busy(&error) => {}
             Role::Exchange { peer } if !complete => {
                 self.stream_exchange_failed(now, peer, session.address);
             }
             Role::Exchange { .. } | Role::Probe { .. } | Role::Serve => {}
         }
     }
+}
+
+fn refusal(code: RefuseCode, detail: String) -> Frame {
+    Frame::Refuse(Refuse { code, detail, others: Vec::new() })
+}
+
+fn busy(error: &Option<SeedError>) -> bool {
+    matches!(error, Some(SeedError::Rejected { code: RefuseCode::Busy, .. }))
 }
 
 /// Packs answers while they fit; true when some still wait.

@@ -38,8 +38,14 @@ pub struct Stats {
     pub checks: u64,
     /// Table exchanges begun, in datagrams.
     pub exchanges_datagram: u64,
+    /// Table exchanges begun, by sketches.
+    pub exchanges_sketch: u64,
     /// Table exchanges begun, over streams.
     pub exchanges_stream: u64,
+    /// Records told to peers whose hash showed that they lacked only the latest changes.
+    pub news_told: u64,
+    /// Callers sent on to other members, because too much of the table was handed out lately.
+    pub streams_redirected: u64,
     /// Outgoing datagrams dropped because the queue was full.
     pub outbox_dropped: u64,
     /// Claims dropped from the dissemination queue because it was full; exchanges repair it.

@@ -23,6 +23,8 @@ pub(crate) enum Timer {
     Exchange,
     /// A failed member's address, and a seed, is tried again.
     Reconnect,
+    /// The next members are asked for a census, or it ends.
+    Census,
     /// The witnesses of a goodbye that have not acknowledged are asked again.
     Leave,
     /// Dead records, graves or roster entries are due.
@@ -30,7 +32,7 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Timer; 11] = [
+    const ALL: [Timer; 12] = [
         Timer::ProbeTimeout,
         Timer::Period,
         Timer::Look,
@@ -40,6 +42,7 @@ impl Timer {
         Timer::Gossip,
         Timer::Exchange,
         Timer::Reconnect,
+        Timer::Census,
         Timer::Leave,
         Timer::Expire,
     ];

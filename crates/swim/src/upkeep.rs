@@ -2,10 +2,11 @@
 //! tries to reach again, what it forgets.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use headcount_health::Contact;
 use headcount_state::{MemberId, Time};
-use headcount_wire::{Body, Heartbeat};
+use headcount_wire::{Body, Heartbeat, Target};
 use rand::RngExt;
 
 use crate::dissemination::Lane;
@@ -17,6 +18,10 @@ use crate::timers::Timer;
 
 /// A node that hears nobody for so many periods says that it is isolated.
 const ISOLATED_PERIODS: u32 = 3;
+
+/// Who knows nobody looks again after this share of a period at first, and doubles that.
+const LONELY_SHARE: u32 = 5;
+const LONELY_DOUBLINGS_MAX: u32 = 3;
 
 /// Bounded parts, and whether each has been said to be nearly full.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,6 +54,7 @@ impl Engine {
         self.outbox.clear();
         self.abandon_sessions();
         self.dissemination.clear();
+        self.reconciling.clear();
         self.relays.clear();
         self.stop_judging();
         for id in self.table.go_stale(now) {
@@ -70,17 +76,12 @@ impl Engine {
             self.events.push_back(Event::Reconnected);
         }
         let held = self.table.get(sender.id).filter(|record| record.is_live());
-        if held.is_some_and(|r| r.claim.life().instance == sender.life.instance) {
-            let contact = Contact {
-                at: now,
-                life: sender.life,
-                seq: heartbeat.seq,
-                load: heartbeat.load,
-                uptime: heartbeat.uptime,
-                period: heartbeat.period,
-                view_id: heartbeat.view_id,
-            };
-            self.contacts.record(sender.id, contact);
+        let Some(life) = held.map(|record| record.claim.life()) else { return };
+        if Target::of(sender.id, life) == sender {
+            let Heartbeat { seq, view, vitals, .. } = *heartbeat;
+            let load = vitals.and_then(|vitals| vitals.load);
+            let uptime = vitals.map(|vitals| vitals.uptime);
+            self.contacts.record(sender.id, Contact { at: now, life, seq, load, uptime, view });
         }
     }
 
@@ -145,11 +146,34 @@ impl Engine {
             self.call_lost_member();
             self.call_seed(now);
         }
+        if !self.peers.is_empty() {
+            self.lonely_tries = 0;
+        }
+        let base = self.reconnect_wait();
+        if self.peers.is_empty() {
+            self.lonely_tries = self.lonely_tries.saturating_add(1);
+        }
         let jitter = 0.75 + 0.5 * self.rng.random::<f64>();
-        // Alone, there is nothing else to do.
-        let alone = self.peers.is_empty();
-        let base = if alone { self.config.period } else { self.config.reconnect_interval };
         self.timers.set(Timer::Reconnect, Some(now + base.mul_f64(jitter)));
+    }
+
+    /// Alone there is nothing else to do: soon at first, then once a period.
+    fn reconnect_wait(&self) -> Duration {
+        if !self.peers.is_empty() {
+            return self.config.reconnect_interval;
+        }
+        let doublings = self.lonely_tries.min(LONELY_DOUBLINGS_MAX);
+        (self.config.period / LONELY_SHARE * (1 << doublings)).min(self.config.period)
+    }
+
+    /// A seed did not let this node in, and it knows nobody: looks again soon.
+    pub(crate) fn look_again_soon(&mut self, now: Time) {
+        let jitter = 0.5 + self.rng.random::<f64>();
+        let soon = now + self.reconnect_wait().mul_f64(jitter);
+        self.lonely_tries = self.lonely_tries.saturating_add(1);
+        if self.timers.get(Timer::Reconnect).is_none_or(|at| at > soon) {
+            self.timers.set(Timer::Reconnect, Some(soon));
+        }
     }
 
     fn call_lost_member(&mut self) {

@@ -67,9 +67,9 @@ impl Decoded {
         };
         let mut said = Said::from(datagram.heartbeat);
         match datagram.body {
-            Body::Ping { nonce, target } => said.ping(nonce, target),
+            Body::Ping { nonce, .. } => said.ping(nonce),
             Body::Ack { nonce, responder, not_me } => said.ack(nonce, responder, not_me),
-            Body::PingReq { nonce, target, want_nack, .. } => {
+            Body::PingReq { nonce, target, want_nack } => {
                 said.kind = "ping_req";
                 said.nonce = Some(nonce);
                 said.party = Some(target.id);
@@ -89,6 +89,23 @@ impl Decoded {
                         format!("{whole}{}", if part.reply { ", yours wanted" } else { "" })
                     }
                 };
+            }
+            Body::Sketch(part) => {
+                said.kind = "sketch";
+                let (symbols, first) = (part.symbols.len(), part.first);
+                said.note = format!("{symbols} symbols from {first} on, {} live", part.live);
+            }
+            Body::More { count: 0, .. } => {
+                said.kind = "more";
+                said.note = "too many differences".to_owned();
+            }
+            Body::More { first, count } => {
+                said.kind = "more";
+                said.note = format!("{count} symbols from {first} on");
+            }
+            Body::Wants { elements } => {
+                said.kind = "wants";
+                said.note = format!("{} members", elements.len());
             }
         }
         said.decoded(&datagram.updates, names)
@@ -115,13 +132,14 @@ impl Decoded {
             Frame::Refuse(refuse) => {
                 said.kind = "refuse";
                 said.note = format!("{:?}: {}", refuse.code, refuse.detail).to_lowercase();
+                updates = refuse.others;
             }
             Frame::Chunk { updates: rows, last } => {
                 said.kind = "chunk";
                 said.note = if last { "the last" } else { "" }.to_owned();
                 updates = rows;
             }
-            Frame::Ping { nonce, target } => said.ping(nonce, Some(target)),
+            Frame::Ping { nonce, .. } => said.ping(nonce),
             Frame::Ack { nonce, not_me } => said.ack(nonce, None, not_me),
         }
         said.decoded(&updates, names)
@@ -162,10 +180,9 @@ impl Said {
         Said { sender, kind: "", nonce: None, party: None, note: String::new() }
     }
 
-    fn ping(&mut self, nonce: u32, target: Option<Target>) {
+    fn ping(&mut self, nonce: u32) {
         self.kind = "ping";
         self.nonce = Some(nonce);
-        self.party = target.map(|target| target.id);
     }
 
     fn ack(&mut self, nonce: u32, responder: Option<Target>, not_me: bool) {

@@ -13,7 +13,7 @@ mod write;
 
 use std::time::Duration;
 
-use headcount_swim::{Config, Detector};
+use headcount_swim::{Config, Detector, Exchange};
 use headcount_wire::ClusterId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -122,9 +122,15 @@ pub struct EngineSettings {
     /// To how many peers each time.
     #[serde(skip_serializing_if = "is_default")]
     pub gossip_fanout: Option<usize>,
-    /// How often a claim is told, as a multiple of log10 N.
+    /// To how many peers a node tells each claim.
+    #[serde(skip_serializing_if = "is_default")]
+    pub copies: Option<u32>,
+    /// With `spreads_as_memberlist`, how often a claim is told, as a multiple of log10 N.
     #[serde(skip_serializing_if = "is_default")]
     pub retransmit: Option<u32>,
+    /// How tables that differ become their join: `"auto"`, `"full"`, `"sketch"` or `"stream"`.
+    #[serde(with = "exchange", skip_serializing_if = "is_default")]
+    pub exchange: Option<Exchange>,
     /// The most bytes of a datagram.
     #[serde(skip_serializing_if = "is_default")]
     pub datagram_budget: Option<usize>,
@@ -140,25 +146,45 @@ pub struct EngineSettings {
     pub spreads_as_memberlist: Option<bool>,
 }
 
-mod detector {
-    use super::*;
+/// Reads and writes a setting that is one of a few names.
+macro_rules! by_name {
+    ($module:ident, $setting:ident) => {
+        mod $module {
+            use super::*;
 
-    pub(super) fn deserialize<'de, D>(input: D) -> Result<Option<Detector>, D::Error>
-    where
-        D: Deserializer<'de>,
-    {
-        let name = String::deserialize(input)?;
-        let unknown = || serde::de::Error::unknown_variant(&name, &["swim", "lifeguard"]);
-        Detector::from_name(&name).map(Some).ok_or_else(unknown)
-    }
+            const NAMES: &[&str] = &{
+                let (mut names, mut at) = ([""; $setting::ALL.len()], 0);
+                while at < names.len() {
+                    names[at] = $setting::ALL[at].as_str();
+                    at += 1;
+                }
+                names
+            };
 
-    pub(super) fn serialize<S>(detector: &Option<Detector>, output: S) -> Result<S::Ok, S::Error>
-    where
-        S: Serializer,
-    {
-        detector.map(Detector::as_str).serialize(output)
-    }
+            pub(super) fn deserialize<'de, D>(input: D) -> Result<Option<$setting>, D::Error>
+            where
+                D: Deserializer<'de>,
+            {
+                let name = String::deserialize(input)?;
+                let unknown = || serde::de::Error::unknown_variant(&name, NAMES);
+                $setting::from_name(&name).map(Some).ok_or_else(unknown)
+            }
+
+            pub(super) fn serialize<S>(
+                setting: &Option<$setting>,
+                output: S,
+            ) -> Result<S::Ok, S::Error>
+            where
+                S: Serializer,
+            {
+                setting.map($setting::as_str).serialize(output)
+            }
+        }
+    };
 }
+
+by_name!(detector, Detector);
+by_name!(exchange, Exchange);
 
 impl EngineSettings {
     /// The configuration of every engine of the scenario.
@@ -175,7 +201,9 @@ impl EngineSettings {
         set(&mut config.suspicion_confirmations, self.suspicion_confirmations);
         set(&mut config.gossip_interval, self.gossip_interval);
         set(&mut config.gossip_fanout, self.gossip_fanout);
+        set(&mut config.copies, self.copies);
         set(&mut config.retransmit, self.retransmit);
+        set(&mut config.exchange, self.exchange);
         set(&mut config.datagram_budget, self.datagram_budget);
         set(&mut config.limits.tombstone_ttl, self.tombstone_ttl);
         set(&mut config.exchange_interval, self.exchange_interval);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -21,7 +21,7 @@ use crate::agent::connections::Connections;
 use crate::agent::hosts;
 use crate::agent::metrics::{self, EventCounts, Metrics};
 use crate::failure::Failure;
-use crate::view::{MemberView, View};
+use crate::view::{CensusView, MemberView, View};
 
 /// Unfinished requests get so long once the endpoint is to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(1);
@@ -171,8 +171,26 @@ async fn scrape(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-async fn view(State(app): State<Arc<App>>) -> Json<View> {
-    Json(current(&app.node))
+/// What `GET /v1/view` may be asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ViewQuery {
+    /// Ask every live member which view it holds.
+    census: bool,
+}
+
+async fn view(State(app): State<Arc<App>>, Query(query): Query<ViewQuery>) -> Response {
+    if !query.census {
+        return Json(current(&app.node)).into_response();
+    }
+    match app.node.census().await {
+        Ok(census) => {
+            let members = app.node.members();
+            let census = Some(CensusView::new(&census, &members));
+            Json(View { census, ..View::new(app.node.name(), &members) }).into_response()
+        }
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+    }
 }
 
 async fn members(State(app): State<Arc<App>>) -> Json<Vec<MemberView>> {

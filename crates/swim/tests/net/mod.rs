@@ -72,14 +72,12 @@ pub fn identity(name: &str, address: SocketAddr, generation: u64, instance: u64)
 pub fn datagram(speaker: &Engine, cluster: ClusterId, body: &Body, updates: &[Update]) -> Vec<u8> {
     let table = speaker.table();
     let heartbeat = Heartbeat {
-        sender: Target { id: table.own_id(), life: table.own_life() },
+        sender: Target::of(table.own_id(), table.own_life()),
         seq: u32::MAX / 2,
-        load: None,
-        uptime: Duration::ZERO,
-        period: speaker.config().period,
-        view_id: table.summary().view_id,
+        view: table.summary().view_id as u32,
         sync: table.summary().sync,
-        dead: table.summary().dead,
+        dead: table.summary().dead as u32,
+        vitals: None,
     };
     let budget = speaker.config().datagram_budget;
     let mut datagram = DatagramBuilder::new(cluster, budget, &heartbeat, body);
@@ -176,20 +174,36 @@ impl Net {
         true
     }
 
+    /// Lets everything arrive that is under way, and what follows from it; no timer fires.
+    pub fn deliver(&mut self) {
+        for place in 0..self.engines.len() {
+            self.pump(place);
+        }
+        while let Some((at, _)) = self.flying.keys().next() {
+            self.now = self.now.max(*at);
+            self.arrive();
+        }
+    }
+
     fn step(&mut self) {
+        self.arrive();
+        let now = self.now;
+        for place in 0..self.engines.len() {
+            let due = |e: &Engine| e.poll_timeout().is_some_and(|at| at <= now);
+            if let Some(engine) = self.engines[place].as_mut().filter(|e| due(e)) {
+                engine.tick(now);
+                self.pump(place);
+            }
+        }
+    }
+
+    fn arrive(&mut self) {
         let now = self.now;
         while let Some(flight) = self.flying.first_entry().filter(|f| f.key().0 <= now) {
             let flight = flight.remove();
             if let Some(engine) = &mut self.engines[flight.to] {
                 engine.receive(now, flight.from, &flight.bytes);
                 self.pump(flight.to);
-            }
-        }
-        for place in 0..self.engines.len() {
-            let due = |e: &Engine| e.poll_timeout().is_some_and(|at| at <= now);
-            if let Some(engine) = self.engines[place].as_mut().filter(|e| due(e)) {
-                engine.tick(now);
-                self.pump(place);
             }
         }
     }

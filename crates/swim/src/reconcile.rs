@@ -1,0 +1,323 @@
+//! Sketch exchanges: two tables become their join for the price of their differences.
+//!
+//! ```text
+//!   asker    Sketch(first symbols)                      Sketch(more)        what is wanted
+//!   answerer              the same? Wants(nothing)  More              Wants, and what was lacking
+//!                         too many? More(0): the asker opens a stream
+//! ```
+//! The asker pays first and remembers nothing but whom it asked: its symbols are those of the
+//! moment. The answerer takes in symbols until they tell the difference (`headcount_state`), and
+//! answers only members, where its table has them. Of an element that only one side has, that side
+//! tells the member; where both have versions of it, both tell, and the merge decides.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use headcount_state::{Difference, MemberId, SKETCH_SYMBOLS_MAX, Symbol, Time};
+use headcount_wire::{Body, Heartbeat, SketchPart, sketch_room, update_bytes, wants_room};
+use rand::RngExt;
+
+use crate::engine::Engine;
+use crate::outbox::Outgoing;
+
+/// So many sketches are being taken in at once; beyond it the one begun first is given up.
+pub(crate) const SESSIONS_MAX: usize = 16;
+
+/// A sketch that has not told the difference by then has lost a part.
+const SESSION_PERIODS: u32 = 1;
+
+/// Symbols of which one difference takes up to so many halves: 1.35 to 1.72 are published (Yang,
+/// Gilad, Alizadeh, SIGCOMM 2024), few differences take more.
+const SYMBOLS_PER_DIFFERENCE_HALVES: usize = 4;
+
+/// The fewest symbols that are worth a datagram.
+const SYMBOLS_MIN: usize = 16;
+
+/// Beyond so many differences whole tables over a stream are the better way.
+const DIFFERENCES_MAX: usize = 1_000;
+
+/// Up to so many differences a sketch is the better way, whatever the size of the tables.
+const FEW_DIFFERENCES: usize = 64;
+
+/// So many sketches without an answer, one after the other, and a stream is tried.
+const UNANSWERED_MAX: u32 = 2;
+
+/// What is known of the sketch exchanges under way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reconciling {
+    /// Peers that were lately sent a sketch, until when they may ask for more of it.
+    asked: BTreeMap<MemberId, Time>,
+    /// Sketches sent since somebody last answered one.
+    unanswered: u32,
+    /// How many differences an exchange last found; none has found any yet.
+    expected: Option<usize>,
+    sessions: BTreeMap<MemberId, Session>,
+}
+
+/// A sketch that is being taken in.
+#[derive(Clone, Debug)]
+struct Session {
+    /// The hashes of both tables: symbols of different moments do not add up.
+    theirs: u64,
+    ours: u64,
+    difference: Difference,
+    /// Parts that came ahead of others.
+    early: BTreeMap<usize, Vec<Symbol>>,
+    /// So many symbols have been asked for.
+    awaited: usize,
+    expires: Time,
+}
+
+impl Session {
+    fn new(theirs: u64, ours: u64, expires: Time) -> Session {
+        let (difference, early) = (Difference::new(), BTreeMap::new());
+        Session { theirs, ours, difference, early, awaited: 0, expires }
+    }
+
+    /// Takes in symbols of the peer, and those that came ahead of them; `own` are this table's, as
+    /// many as are awaited.
+    fn take_in(&mut self, first: usize, symbols: Vec<Symbol>, own: &[Symbol]) {
+        if !symbols.is_empty() {
+            self.early.insert(first, symbols);
+        }
+        while let Some(symbols) = self.early.remove(&self.difference.len()) {
+            let first = self.difference.len();
+            let Some(own) = own.get(first..first + symbols.len()) else { return };
+            self.difference.extend(&symbols, own);
+        }
+    }
+}
+
+impl Reconciling {
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.asked.clear();
+        self.sessions.clear();
+    }
+
+    /// How many symbols a sketch begins with, of at most `room`.
+    fn first_batch(&self, room: usize) -> usize {
+        let wanted = self.expected.map_or(room, |expected| {
+            (expected * SYMBOLS_PER_DIFFERENCE_HALVES / 2).max(SYMBOLS_MIN)
+        });
+        wanted.min(room)
+    }
+
+    fn ask(&mut self, now: Time, peer: MemberId, patience: Duration) {
+        self.asked.retain(|_, until| *until > now);
+        self.asked.insert(peer, now + patience);
+        self.unanswered += 1;
+    }
+
+    /// Whether `peer`, which sends an answer, was asked lately.
+    fn is_answer(&mut self, now: Time, peer: MemberId) -> bool {
+        let asked = self.asked.get(&peer).is_some_and(|until| *until > now);
+        if asked {
+            self.unanswered = 0;
+        }
+        asked
+    }
+
+    fn session(&mut self, now: Time, peer: MemberId) -> Option<Session> {
+        self.sessions.retain(|_, session| session.expires > now);
+        self.sessions.remove(&peer)
+    }
+
+    fn keep(&mut self, peer: MemberId, session: Session) {
+        if self.sessions.len() >= SESSIONS_MAX {
+            let first = self.sessions.iter().min_by_key(|(_, s)| s.expires).map(|(id, _)| *id);
+            first.and_then(|id| self.sessions.remove(&id));
+        }
+        self.sessions.insert(peer, session);
+    }
+}
+
+impl Engine {
+    /// Whether datagrams as large as sketches seem to vanish; asked once, a stream is then tried.
+    pub(crate) fn sketches_vanish(&mut self) -> bool {
+        let vanish = self.reconciling.unanswered >= UNANSWERED_MAX;
+        if vanish {
+            self.reconciling.unanswered = 0;
+        }
+        vanish
+    }
+
+    /// Begins an exchange with a peer: sends it the first symbols of this node's live records.
+    pub(crate) fn send_sketch(&mut self, now: Time, peer: MemberId) {
+        let Some((_, address)) = self.aim_at(peer) else { return };
+        // A newcomer says who it is: not everybody has heard of it.
+        let own = self.own_record().filter(|_| self.hurries(now)).map(|own| own.update(now));
+        let own_bytes = own.as_ref().map_or(0, update_bytes);
+        let room = sketch_room(self.config.datagram_budget.saturating_sub(own_bytes));
+        let count = self.reconciling.first_batch(room);
+        self.reconciling.ask(now, peer, self.config.period * SESSION_PERIODS);
+        self.stats.exchanges_sketch += 1;
+        let own = own.into_iter().map(|own| own.claim.id).collect();
+        self.send(Outgoing::sketch(address, peer, 0, count).telling(own));
+    }
+
+    /// A peer sent symbols of its table.
+    pub(crate) fn receive_sketch(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        heartbeat: &Heartbeat,
+        part: SketchPart,
+    ) {
+        let peer = heartbeat.sender.id;
+        if !self.takes_part() {
+            return;
+        }
+        let Some(address) = self.peer_address(peer) else {
+            // A stranger introduces itself over a stream.
+            let over_a_stream = Body::More { first: 0, count: 0 };
+            return self.send(Outgoing::new(from, Some(peer), over_a_stream));
+        };
+        let (ours, first) = (self.table.summary().sync, part.first as usize);
+        let running = self.reconciling.session(now, peer);
+        if heartbeat.sync == ours || self.bulk.is_spent(now) {
+            let nothing = Body::Wants { elements: Vec::new() };
+            return self.send(Outgoing::new(address, Some(peer), nothing));
+        }
+        // The rest of a sketch that has told the difference already.
+        let told = |s: &Session| s.theirs == heartbeat.sync && s.difference.is_complete();
+        if first > 0 && running.as_ref().is_some_and(told) {
+            return running.into_iter().for_each(|s| self.reconciling.keep(peer, s));
+        }
+        let answer = |first: usize, count: usize| {
+            let body = Body::More { first: first as u32, count: count as u32 };
+            Outgoing::new(address, Some(peer), body)
+        };
+        let (here, there) = (self.table.live_len(), part.live as usize);
+        let apart = here.abs_diff(there);
+        // Where most of a table is lacking, the whole of it is cheaper than symbols besides.
+        let mostly = apart > FEW_DIFFERENCES && apart * 2 > here.max(there);
+        if apart > DIFFERENCES_MAX || mostly {
+            return self.send(answer(0, 0));
+        }
+        let same = |s: &Session| s.theirs == heartbeat.sync && s.ours == ours;
+        let goes_on = |s: &Session| same(s) && (first > 0 || s.difference.is_empty());
+        let expires = now + self.config.period * SESSION_PERIODS;
+        let mut session = match running.filter(goes_on) {
+            Some(session) => session,
+            None if first == 0 => Session::new(heartbeat.sync, ours, expires),
+            // The tables have changed meanwhile: from the start.
+            None if part.symbols.len() < SKETCH_SYMBOLS_MAX => {
+                self.reconciling.keep(peer, Session::new(heartbeat.sync, ours, expires));
+                let again = first + part.symbols.len();
+                return self.send(answer(0, again.min(SKETCH_SYMBOLS_MAX)));
+            }
+            None => return,
+        };
+        let upto = first.saturating_add(part.symbols.len()).min(SKETCH_SYMBOLS_MAX);
+        session.awaited = session.awaited.max(upto);
+        session.take_in(first, part.symbols, self.table.sketch(session.awaited));
+        let taken = session.difference.len();
+        if session.difference.is_complete() {
+            let elements = session.difference.elements().to_vec();
+            self.reconciling.keep(peer, session);
+            self.settle_difference(now, peer, &elements);
+        } else if taken < session.awaited {
+            self.reconciling.keep(peer, session);
+        } else if taken >= SKETCH_SYMBOLS_MAX || session.difference.is_broken() {
+            self.send(answer(0, 0));
+        } else {
+            // Whatever the live sets differ in must be found at least.
+            let by_size = apart * SYMBOLS_PER_DIFFERENCE_HALVES / 2;
+            let awaited = (taken * 2).max(by_size).min(SKETCH_SYMBOLS_MAX);
+            session.awaited = awaited;
+            self.reconciling.keep(peer, session);
+            self.send(answer(taken, awaited - taken));
+        }
+    }
+
+    /// The elements are known in which a peer's table and this one differ: tells what is here, asks
+    /// for what is there.
+    fn settle_difference(&mut self, now: Time, peer: MemberId, elements: &[u64]) {
+        let Some((_, address)) = self.aim_at(peer) else { return };
+        self.reconciling.expected = Some(elements.len());
+        let (mut tell, mut want) = (Vec::new(), Vec::new());
+        for element in elements {
+            if let Some(id) = self.table.holds_element(*element) {
+                tell.push(id);
+                continue;
+            }
+            // Who is dead here is told of at once: if it lives there, in a later life, the answer
+            // says so.
+            let dead = |id: &MemberId| self.table.get(*id).is_some_and(|record| !record.is_live());
+            let known_dead: Vec<MemberId> =
+                self.table.sharing_prefix(*element).filter(dead).collect();
+            if known_dead.is_empty() {
+                want.push(*element);
+            }
+            tell.extend(known_dead);
+        }
+        if tell.len() > DIFFERENCES_MAX {
+            let too_many = Body::More { first: 0, count: 0 };
+            return self.send(Outgoing::new(address, Some(peer), too_many));
+        }
+        let granted = self.bulk.take_records(now, tell.len());
+        self.rotate_to_a_random_start(&mut tell);
+        tell.truncate(granted);
+        let room = wants_room(self.config.datagram_budget);
+        let mut batches = want.chunks(room).map(<[u64]>::to_vec);
+        let first = batches.next().unwrap_or_default();
+        let body = Body::Wants { elements: first };
+        self.send(Outgoing::new(address, Some(peer), body).telling(tell));
+        for elements in batches {
+            self.send(Outgoing::new(address, Some(peer), Body::Wants { elements }));
+        }
+    }
+
+    /// Where only some of many are told, these are others each time.
+    fn rotate_to_a_random_start(&mut self, members: &mut [MemberId]) {
+        if !members.is_empty() {
+            let start = self.rng.random_range(0..members.len());
+            members.rotate_left(start);
+        }
+    }
+
+    /// A peer that was sent symbols asks for more of them, or gives up.
+    pub(crate) fn receive_more(&mut self, now: Time, peer: MemberId, first: u32, count: u32) {
+        if !self.reconciling.is_answer(now, peer) {
+            return;
+        }
+        let Some(address) = self.peer_address(peer).filter(|_| self.takes_part()) else { return };
+        if count == 0 {
+            return self.exchange_by_stream(now, peer, address);
+        }
+        let end = (first as usize).saturating_add(count as usize).min(SKETCH_SYMBOLS_MAX);
+        let room = sketch_room(self.config.datagram_budget);
+        let mut from = first as usize;
+        while from < end {
+            let count = room.min(end - from);
+            self.send(Outgoing::sketch(address, peer, from, count));
+            from += count;
+        }
+    }
+
+    /// A peer that was sent symbols knows the difference, and asks for these.
+    pub(crate) fn receive_wants(&mut self, now: Time, peer: MemberId, elements: &[u64]) {
+        if !self.reconciling.is_answer(now, peer) {
+            return;
+        }
+        let Some(address) = self.peer_address(peer) else { return };
+        self.reconciling.expected = Some(elements.len());
+        if elements.is_empty() {
+            return;
+        }
+        let mut tell = Vec::with_capacity(elements.len());
+        for element in elements {
+            // What has changed since is told as it is now.
+            match self.table.holds_element(*element) {
+                Some(id) => tell.push(id),
+                None => tell.extend(self.table.sharing_prefix(*element)),
+            }
+        }
+        self.send_news(address, peer, tell);
+    }
+}

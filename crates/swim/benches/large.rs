@@ -3,9 +3,9 @@
 //! ```text
 //! cargo bench -p headcount-swim --bench large -- [members] [times]
 //! ```
-//! It prints the wall time of each: of the calls into the engine alone, from the bytes of a datagram
-//! to whatever the engine then has to give. Calm seconds are measured with 100 and 10,000 members
-//! too.
+//! It prints the wall time of each, the median and the mean: of the calls into the engine alone, from
+//! the bytes of a datagram to whatever the engine then has to give. Where others use the machine, the
+//! mean has their share too. Calm seconds are measured with 100 and 10,000 members too.
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "it measures wall time")]
@@ -30,19 +30,24 @@ fn main() {
     let numbers: Vec<u64> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
     let members = numbers.first().map_or(100_000, |members| (*members).max(2));
     let times = numbers.get(1).map_or(10_000, |times| *times).clamp(1, members / 2);
-    let each = |took: Duration, times: u64| took.as_secs_f64() * 1e9 / times as f64;
     let engine = Measured::new(members).engine;
     println!(
         "{members} members, {:.1} heap bytes each",
         engine.heap_bytes() as f64 / members as f64
     );
     for (name, claim) in CLAIMS {
-        println!("{name:24} {:8.0} ns", each(claims(members, times, *claim), times));
+        show(name, claims(members, times, *claim));
     }
     for members in [100, 10_000, members] {
-        let took = each(calm(members), CALM_S.into());
-        println!("calm second, {members:<11} {took:8.0} ns");
+        show(&format!("calm second, {members}"), calm(members));
     }
+}
+
+fn show(name: &str, mut each: Vec<Duration>) {
+    each.sort_unstable();
+    let ns = |took: Duration| took.as_secs_f64() * 1e9;
+    let (median, all) = (ns(each[each.len() / 2]), ns(each.iter().sum()));
+    println!("{name:24} {median:8.0} ns, on average {:8.0} ns", all / each.len() as f64);
 }
 
 /// What is told of a member, and how it changes the number of live ones.
@@ -55,33 +60,33 @@ const CLAIMS: &[(&str, Claim)] = &[
 ];
 
 /// Members from the first on change, and are told of by the last one.
-fn claims(members: u64, times: u64, claim: Claim) -> Duration {
+fn claims(members: u64, times: u64, claim: Claim) -> Vec<Duration> {
     let mut measured = Measured::new(members);
     let before = measured.engine.table().live_len() as i64;
-    let (mut expected, mut took) = (before, Duration::ZERO);
+    let (mut expected, mut each) = (before, Vec::new());
     for number in 1..=times {
         let (update, change) = claim(members, number);
         expected += change;
         let word = measured.word(members - 1, &Body::Gossip { table: None }, &[update]);
-        took += measured.receive(address(members - 1), &word);
+        each.push(measured.receive(address(members - 1), &word));
     }
     assert_eq!(measured.engine.table().live_len() as i64, expected, "every claim was believed");
-    took
+    each
 }
 
 /// A second in which nothing happens: a ping and its ack each way.
-fn calm(members: u64) -> Duration {
+fn calm(members: u64) -> Vec<Duration> {
     let mut measured = Measured::new(members);
-    let mut took = Duration::ZERO;
+    let mut each = Vec::new();
     for second in 0..u64::from(CALM_S) {
         // Somebody else each time.
         let member = 1 + second.wrapping_mul(0x9e37_79b9) % (members - 1);
         let word = measured.word(member, &ping(0), &[]);
-        took += measured.receive(address(member), &word);
-        took += measured.run_until(measured.now + Duration::from_secs(1));
+        let took = measured.receive(address(member), &word);
+        each.push(took + measured.run_until(measured.now + Duration::from_secs(1)));
     }
     assert_eq!(measured.engine.stats().probes_failed, 0);
-    took
+    each
 }
 
 fn changed(member: u64) -> Update {

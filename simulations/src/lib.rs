@@ -50,6 +50,7 @@ mod queue;
 mod random;
 mod recorder;
 mod report;
+pub mod scale;
 mod scenario;
 mod shrink;
 mod sighting;
@@ -62,6 +63,7 @@ mod trace;
 mod truth;
 
 pub use bench::{Benchmark, EventLog, benchmarks};
+pub use checkers::Packets;
 #[cfg(feature = "planted-bugs")]
 pub use headcount_swim::Rules;
 pub use network::{Delivery, DropReason, Latency, Verdict};

@@ -10,9 +10,9 @@ use headcount_state::{MemberId, Name, Time, Update};
 use headcount_swim::{AttributesPool, Config, Engine, Event, Transmit};
 
 use crate::addresses::{Addresses, address};
-use crate::checkers::Checkers;
 use crate::checkers::bounded::Sent;
 use crate::checkers::corruption::Holding;
+use crate::checkers::{Checkers, Packets};
 use crate::faults::{Ongoing, asks_memory, kept_by_host};
 use crate::judging::Counters;
 use crate::looks::Looks;
@@ -133,6 +133,8 @@ pub struct Simulation {
     pub(crate) gone: Counters,
     /// How often the engines were looked into.
     pub(crate) inspections: usize,
+    /// Whether members that no node is answer pings (see `scale/phantoms.rs`).
+    pub(crate) phantoms: bool,
     /// The rules by which engines merge.
     #[cfg(feature = "planted-bugs")]
     pub(crate) rules: headcount_swim::Rules,
@@ -179,6 +181,7 @@ impl Simulation {
             drops: BTreeMap::new(),
             gone: Counters::default(),
             inspections: 0,
+            phantoms: false,
             #[cfg(feature = "planted-bugs")]
             rules: headcount_swim::Rules::default(),
         };
@@ -274,6 +277,11 @@ impl Simulation {
     pub(crate) fn is_frozen(&self) -> bool {
         let frozen = |node: &Node| node.standstill.as_ref().is_some_and(|s| s.is_frozen());
         self.nodes.iter().any(frozen)
+    }
+
+    /// What every node that ever sent something has sent, by node.
+    pub fn packets(&self) -> Vec<Packets> {
+        self.checkers.packets()
     }
 
     /// Messages and bytes that all nodes have sent.
@@ -433,6 +441,7 @@ impl Simulation {
                 departed |= matches!(event, Event::Departed { .. });
                 let sighting = Sighting::of(&event, now, node, running.process);
                 self.recorder.event(now, node, &event);
+                self.recorder.holds(now, node, &event, running.engine.table());
                 self.note(sighting);
             } else {
                 break;
@@ -467,6 +476,7 @@ impl Simulation {
     }
 
     pub(crate) fn send(&mut self, node: usize, transmit: Transmit) {
+        let Some(transmit) = self.meet_phantoms(node, transmit) else { return };
         let Transmit { to, bytes } = transmit;
         self.checkers.sent(self.now, node, Sent::Datagram, bytes.len());
         let numbers = (self.addresses.number(self.nodes[node].address), self.addresses.number(to));

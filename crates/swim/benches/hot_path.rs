@@ -10,19 +10,16 @@
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "it measures wall time")]
 
+mod members;
+
 use std::hint::black_box;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use headcount_state::{
-    Attributes, AttributesVersion, Claim, Grace, Instance as Process, Life, Limits, Name, Serving,
-    Status, Table, Tags, Time, Update, Version,
-};
-use headcount_swim::{AttributesPool, Config, Engine, Identity};
-use headcount_wire::{
-    Body, ClusterId, DEFAULT_BUDGET, DatagramBuilder, Heartbeat, PROTOCOL, Target,
-    decode_datagram_with,
-};
+use headcount_state::{Grace, Limits, Table, Time, Update};
+use headcount_swim::{AttributesPool, Config, Engine};
+use headcount_wire::{Body, DEFAULT_BUDGET, DatagramBuilder, Heartbeat, decode_datagram_with};
+
+use members::{address, attributes, cluster, heartbeat, identity, ping, update};
 
 const MEMBERS: u64 = 1_000;
 
@@ -105,61 +102,4 @@ fn repeat<T>(times: u32, mut step: impl FnMut(u32) -> T) -> Duration {
     let before = Instant::now();
     (0..times).for_each(|time| drop(black_box(step(time))));
     before.elapsed()
-}
-
-fn cluster() -> ClusterId {
-    ClusterId::of("hot")
-}
-
-fn address(member: u64) -> SocketAddr {
-    let [.., a, b, c] = (member + 1).to_be_bytes();
-    SocketAddr::from(([10, a, b, c], 7946))
-}
-
-fn life(member: u64) -> Life {
-    let instance = Process::from_u64((member + 1) << 40).expect("not zero");
-    Life { generation: 1_893_456_000_000, instance }
-}
-
-fn identity(member: u64) -> Identity {
-    Identity {
-        name: Name::new(&format!("n{member}")).expect("a name"),
-        address: address(member),
-        life: life(member),
-        tags: Tags::new(),
-        zone: String::new(),
-        serving: Serving::Serving,
-    }
-}
-
-fn attributes(identity: Identity) -> Attributes {
-    let Identity { name, address, life, tags, zone, serving } = identity;
-    let version = AttributesVersion { life, counter: 0 };
-    Attributes { version, name, address, serving, zone, tags, protocol: PROTOCOL }
-}
-
-fn update(member: u64) -> Update {
-    let attributes = attributes(identity(member));
-    let version = Version::new(life(member), 0, Status::Alive);
-    let claim = Claim { id: attributes.name.id(), version, over: None };
-    Update { attributes: Some(attributes.into()), ..Update::claim(claim) }
-}
-
-fn target(member: u64) -> Target {
-    Target::of(identity(member).name.id(), life(member))
-}
-
-fn ping(member: u64) -> Body {
-    Body::Ping { nonce: 0x1234_5678, target: Some(target(member).process) }
-}
-
-fn heartbeat(member: u64) -> Heartbeat {
-    Heartbeat {
-        sender: target(member),
-        seq: 100_000,
-        view: 0x89ab_cdef,
-        sync: 0xfedc_ba98_7654_3210,
-        dead: 0,
-        vitals: None,
-    }
 }

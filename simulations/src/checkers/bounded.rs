@@ -6,6 +6,7 @@ use headcount_state::Time;
 use headcount_wire::MAX_FRAME_BYTES;
 
 use crate::checkers::{Metrics, Violations};
+use crate::network::PACKET_HEADER_BYTES;
 use crate::report::Check;
 
 /// The length before a stream frame.
@@ -25,8 +26,54 @@ pub(crate) enum Sent {
     Frame,
 }
 
+/// What one node has sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Packets {
+    /// Datagrams.
+    pub datagrams: u64,
+    /// Their bytes, without headers of packets.
+    pub datagram_bytes: u64,
+    /// Frames of streams.
+    pub frames: u64,
+    /// Their bytes, the lengths before them included, without headers of packets.
+    pub frame_bytes: u64,
+}
+
+/// What a frame of a stream has before it when it travels: the headers of IPv4 and TCP. One packet
+/// is counted for each frame, whatever its length, and none for opening, closing and acknowledging.
+const SEGMENT_HEADER_BYTES: u64 = 20 + 20;
+
+impl Packets {
+    /// The bytes on the network: with 28 for the headers of IPv4 and UDP before each datagram, and
+    /// 40 for those of IPv4 and TCP before each frame.
+    pub fn wire_bytes(&self) -> u64 {
+        let headers = self.datagrams * PACKET_HEADER_BYTES as u64;
+        self.datagram_bytes + headers + self.frame_bytes + self.frames * SEGMENT_HEADER_BYTES
+    }
+
+    /// What was sent since `before`.
+    pub fn since(self, before: Packets) -> Packets {
+        Packets {
+            datagrams: self.datagrams - before.datagrams,
+            datagram_bytes: self.datagram_bytes - before.datagram_bytes,
+            frames: self.frames - before.frames,
+            frame_bytes: self.frame_bytes - before.frame_bytes,
+        }
+    }
+
+    fn and(self, other: Packets) -> Packets {
+        Packets {
+            datagrams: self.datagrams + other.datagrams,
+            datagram_bytes: self.datagram_bytes + other.datagram_bytes,
+            frames: self.frames + other.frames,
+            frame_bytes: self.frame_bytes + other.frame_bytes,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Sender {
+    packets: Packets,
     window: u64,
     in_window: u64,
     peak: u64,
@@ -40,10 +87,6 @@ pub(crate) struct Bounded {
     max_rate: Option<f64>,
     max_calm_rate: Option<f64>,
     senders: Vec<Sender>,
-    datagrams: u64,
-    datagram_bytes: u64,
-    frames: u64,
-    frame_bytes: u64,
     calm_bytes: u64,
     largest_datagram: usize,
     oversized: Violations,
@@ -62,10 +105,6 @@ impl Bounded {
             max_rate,
             max_calm_rate,
             senders: Vec::new(),
-            datagrams: 0,
-            datagram_bytes: 0,
-            frames: 0,
-            frame_bytes: 0,
             calm_bytes: 0,
             largest_datagram: 0,
             oversized: Violations::default(),
@@ -73,17 +112,16 @@ impl Bounded {
     }
 
     pub(crate) fn sent(&mut self, at: Time, node: usize, what: Sent, bytes: usize) {
-        let bound = match what {
+        let (one, bound) = match what {
             Sent::Datagram => {
-                self.datagrams += 1;
-                self.datagram_bytes += bytes as u64;
                 self.largest_datagram = self.largest_datagram.max(bytes);
-                self.budget
+                let datagram_bytes = bytes as u64;
+                (Packets { datagrams: 1, datagram_bytes, ..Packets::default() }, self.budget)
             }
             Sent::Frame => {
-                self.frames += 1;
-                self.frame_bytes += bytes as u64;
-                MAX_FRAME_BYTES + PREFIX_BYTES
+                let frame_bytes = bytes as u64;
+                let one = Packets { frames: 1, frame_bytes, ..Packets::default() };
+                (one, MAX_FRAME_BYTES + PREFIX_BYTES)
             }
         };
         if bytes > bound {
@@ -97,6 +135,7 @@ impl Bounded {
             self.senders.resize(node + 1, Sender::default());
         }
         let sender = &mut self.senders[node];
+        sender.packets = sender.packets.and(one);
         let window = at.as_micros() / WINDOW_MICROS;
         if sender.window != window {
             (sender.window, sender.in_window) = (window, 0);
@@ -107,7 +146,17 @@ impl Bounded {
 
     /// Messages and bytes that were sent, of both kinds.
     pub(crate) fn total(&self) -> (u64, u64) {
-        (self.datagrams + self.frames, self.datagram_bytes + self.frame_bytes)
+        let all = self.all();
+        (all.datagrams + all.frames, all.datagram_bytes + all.frame_bytes)
+    }
+
+    /// What each node has sent.
+    pub(crate) fn packets(&self) -> Vec<Packets> {
+        self.senders.iter().map(|sender| sender.packets).collect()
+    }
+
+    fn all(&self) -> Packets {
+        self.senders.iter().fold(Packets::default(), |sum, sender| sum.and(sender.packets))
     }
 
     pub(crate) fn finish(&self, end: Time, metrics: &mut Metrics) -> Vec<Check> {
@@ -118,14 +167,15 @@ impl Bounded {
         let (busiest, peak) = busiest.map_or((0, 0), |(node, sender)| (node, sender.peak));
         let peak_rate = peak as f64 / window;
         let calm_rate = self.calm_bytes as f64 / nodes / window;
-        let bytes = (self.datagram_bytes + self.frame_bytes) as f64;
+        let all = self.all();
+        let bytes = (all.datagram_bytes + all.frame_bytes) as f64;
         for (name, value) in [
-            ("datagrams_sent", self.datagrams as f64),
-            ("datagram_bytes_sent", self.datagram_bytes as f64),
+            ("datagrams_sent", all.datagrams as f64),
+            ("datagram_bytes_sent", all.datagram_bytes as f64),
             ("largest_datagram_bytes", self.largest_datagram as f64),
-            ("stream_frames_sent", self.frames as f64),
-            ("stream_bytes_sent", self.frame_bytes as f64),
-            ("datagrams_per_node_s", self.datagrams as f64 / nodes / seconds),
+            ("stream_frames_sent", all.frames as f64),
+            ("stream_bytes_sent", all.frame_bytes as f64),
+            ("datagrams_per_node_s", all.datagrams as f64 / nodes / seconds),
             ("bytes_per_node_s", bytes / nodes / seconds),
             ("peak_bytes_per_node_s", peak_rate),
             ("calm_bytes_per_node_s", calm_rate),

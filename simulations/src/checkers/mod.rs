@@ -27,6 +27,7 @@ use crate::scenario::{Fault, Scenario};
 use crate::sighting::Sighting;
 use crate::truth::Truth;
 use announcements::Announcements;
+pub use bounded::Packets;
 use bounded::{Bounded, Sent};
 use convergence::Convergence;
 use corruption::Corruption;
@@ -122,6 +123,11 @@ impl Checkers {
             versions: Versions::default(),
             events: Events::new(expect.events.clone(), scenario.nodes),
         }
+    }
+
+    /// What every node that ever sent something has sent, by node.
+    pub(crate) fn packets(&self) -> Vec<Packets> {
+        self.bounded.packets()
     }
 
     /// Messages and bytes that all nodes have sent.

@@ -33,7 +33,8 @@ impl Simulation {
         struck
     }
 
-    fn change(&mut self, index: usize, update: &Update, number: u64) -> bool {
+    /// A node changes what it says of itself, for the `number`th time; whether it runs.
+    pub(crate) fn change(&mut self, index: usize, update: &Update, number: u64) -> bool {
         let Some(running) = self.nodes[index].running.as_mut() else { return false };
         let now = running.clock.local(self.now);
         let mut changes: Vec<OwnAttributes> = Vec::new();
@@ -46,6 +47,8 @@ impl Simulation {
         changes.extend(update.serving.map(OwnAttributes::Serving));
         let changed =
             changes.into_iter().try_for_each(|change| running.engine.set_own(now, change));
+        let own = running.engine.table();
+        self.recorder.changed(self.now, own.own_id(), own.own_attributes().version);
         if let Err(error) = changed {
             self.misfires.push(format!("node {index} cannot change: {error}"));
         }

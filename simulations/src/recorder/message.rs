@@ -50,13 +50,13 @@ pub struct Told {
     pub attributes: bool,
 }
 
-/// A message, and the members whom it concerns apart from those that its claims are about.
+/// A message that is still without its claims, and these.
 pub(super) struct Decoded {
-    pub(super) message: Message,
-    /// The members that the claims are about, in their order.
-    pub(super) members: Vec<MemberId>,
+    message: Message,
+    /// What it says about members, in order.
+    pub(super) updates: Vec<Update>,
     /// Who is meant or answered.
-    pub(super) party: Option<MemberId>,
+    party: Option<MemberId>,
 }
 
 impl Decoded {
@@ -108,7 +108,7 @@ impl Decoded {
                 said.note = format!("{} members", elements.len());
             }
         }
-        said.decoded(&datagram.updates, names)
+        said.decoded(datagram.updates, names)
     }
 
     /// `frame` is a frame without the length before it.
@@ -142,7 +142,7 @@ impl Decoded {
             Frame::Ping { nonce, .. } => said.ping(nonce),
             Frame::Ack { nonce, not_me } => said.ack(nonce, None, not_me),
         }
-        said.decoded(&updates, names)
+        said.decoded(updates, names)
     }
 
     fn unreadable(why: &str) -> Decoded {
@@ -153,15 +153,20 @@ impl Decoded {
             note: why.to_owned(),
             claims: Vec::new(),
         };
-        Decoded { message, members: Vec::new(), party: None }
+        Decoded { message, updates: Vec::new(), party: None }
+    }
+
+    /// All of it.
+    pub(super) fn whole(self, names: &Names) -> Message {
+        let claims = self.updates.iter().map(|update| Told::of(update, names)).collect();
+        Message { claims, ..self.message }
     }
 
     /// What of it concerns one member: claims about others are left out. `None` if nothing does.
-    pub(super) fn about(self, member: MemberId) -> Option<Message> {
-        let Decoded { mut message, members, party } = self;
-        let mut about = members.iter().map(|id| *id == member);
-        message.claims.retain(|_| about.next().unwrap_or(false));
-        (party == Some(member) || !message.claims.is_empty()).then_some(message)
+    pub(super) fn about(mut self, member: MemberId, names: &Names) -> Option<Message> {
+        self.updates.retain(|update| update.claim.id == member);
+        let concerns = self.party == Some(member) || !self.updates.is_empty();
+        concerns.then(|| self.whole(names))
     }
 }
 
@@ -192,16 +197,15 @@ impl Said {
         self.note = if not_me { "not me" } else { "" }.to_owned();
     }
 
-    fn decoded(self, updates: &[Update], names: &Names) -> Decoded {
+    fn decoded(self, updates: Vec<Update>, names: &Names) -> Decoded {
         let message = Message {
             kind: self.kind,
             about: self.party.map(|party| names.member(party)),
             nonce: self.nonce,
             note: self.note,
-            claims: updates.iter().map(|update| Told::of(update, names)).collect(),
+            claims: Vec::new(),
         };
-        let members = updates.iter().map(|update| update.claim.id).collect();
-        Decoded { message, members, party: self.party }
+        Decoded { message, updates, party: self.party }
     }
 }
 

@@ -5,8 +5,9 @@ mod entry;
 mod message;
 mod meter;
 mod names;
+mod spread;
 
-use headcount_state::{MemberId, Time};
+use headcount_state::{AttributesVersion, MemberId, Table, Time};
 use headcount_swim::{Event, StreamEnd};
 use headcount_wire::ClusterId;
 
@@ -24,6 +25,9 @@ use entry::ARRIVES;
 use message::Decoded;
 use meter::Meter;
 use names::Names;
+use spread::Spread;
+
+pub(crate) use spread::Change as WatchedChange;
 
 /// What of a run is recorded.
 ///
@@ -85,12 +89,34 @@ impl Simulation {
         meter.map(|meter| meter.traffic(self.now)).unwrap_or_default()
     }
 
+    /// Follows from now on every change of a node's own attributes on its way to the others.
+    pub(crate) fn watch_changes(&mut self) {
+        self.recording().spread = Some(Spread::default());
+    }
+
+    /// The changes since [`Simulation::watch_changes`], oldest first.
+    pub(crate) fn watched_changes(&self) -> &[WatchedChange] {
+        let spread = self.recorder.0.as_ref().and_then(|recording| recording.spread.as_ref());
+        spread.map_or(&[], Spread::changes)
+    }
+
+    /// Looks at which watched changes have reached which tables. Most are noticed by the news that
+    /// engines give of them; a look finds those of which there was none.
+    pub(crate) fn look_for_changes(&mut self) {
+        let recording = self.recorder.0.as_mut();
+        let Some(spread) = recording.and_then(|recording| recording.spread.as_mut()) else {
+            return;
+        };
+        let engines = self.nodes.iter().map(|node| node.running.as_ref().map(|r| &r.engine));
+        spread.look(self.now, &engines.collect::<Vec<_>>());
+    }
+
     fn recording(&mut self) -> &mut Recording {
         let (cluster, nodes) = (self.config.cluster, &self.nodes);
         self.recorder.0.get_or_insert_with(|| {
             let mut names = Names::default();
             nodes.iter().for_each(|node| names.add(&node.label, node.name.as_str()));
-            Box::new(Recording { cluster, names, log: None, meter: None })
+            Box::new(Recording { cluster, names, log: None, meter: None, spread: None })
         })
     }
 }
@@ -105,6 +131,7 @@ struct Recording {
     names: Names,
     log: Option<Log>,
     meter: Option<Meter>,
+    spread: Option<Spread>,
 }
 
 #[derive(Debug)]
@@ -143,6 +170,7 @@ impl Recorder {
     ) {
         let Some(recording) = self.0.as_mut() else { return };
         recording.meter.iter_mut().for_each(|meter| meter.sent(at, node, bytes.len()));
+        recording.tell(bytes, Decoded::datagram);
         recording.message(at, node, bytes, Decoded::datagram, |names, message| Happening::Sent {
             to: to.map(|to| names.node(to)),
             bytes: bytes.len(),
@@ -188,6 +216,7 @@ impl Recorder {
         let (bytes, End { stream, node, peer }) = (frame.len(), end);
         recording.meter.iter_mut().for_each(|meter| meter.sent(at, node, bytes));
         let body = frame.get(PREFIX_BYTES..).unwrap_or_default();
+        recording.tell(body, Decoded::frame);
         recording.message(at, node, body, Decoded::frame, |names, message| Happening::FrameSent {
             to: names.node(peer),
             stream,
@@ -232,6 +261,21 @@ impl Recorder {
             incarnation: member.map(|member| member.incarnation()),
             accuser: member.and_then(|m| m.accuser()).map(|accuser| names.member(accuser)),
         });
+    }
+
+    /// A node changed its own attributes.
+    pub(crate) fn changed(&mut self, at: Time, member: MemberId, version: AttributesVersion) {
+        let spread = self.0.as_mut().and_then(|recording| recording.spread.as_mut());
+        spread.into_iter().for_each(|spread| spread.changed(at, member, version));
+    }
+
+    /// A node was told of a member whose attributes it may hold only now.
+    pub(crate) fn holds(&mut self, at: Time, node: usize, event: &Event, table: &Table) {
+        let spread = self.0.as_mut().and_then(|recording| recording.spread.as_mut());
+        let (Some(spread), Some(member)) = (spread, event.member()) else { return };
+        if let Some(record) = table.get(member.id()) {
+            spread.holds(at, node, member.id(), record.attributes.version);
+        }
     }
 
     pub(crate) fn started(&mut self, at: Time, node: usize, member: MemberId) {
@@ -323,6 +367,16 @@ impl Recording {
         }
     }
 
+    /// A message that is sent: which watched changes it tells.
+    fn tell(&mut self, bytes: &[u8], decode: impl FnOnce(&[u8], ClusterId, &Names) -> Decoded) {
+        let Some(spread) = self.spread.as_mut().filter(|spread| !spread.changes().is_empty())
+        else {
+            return;
+        };
+        let decoded = decode(bytes, self.cluster, &self.names);
+        decoded.updates.iter().for_each(|update| spread.sent(update));
+    }
+
     /// A message is for the node that handles it, and for the members that it speaks of.
     fn message(
         &mut self,
@@ -342,8 +396,8 @@ impl Recording {
         }
         let decoded = decode(bytes, self.cluster, &self.names);
         let message = match log.member {
-            _ if viewer => Some(decoded.message),
-            Some(member) => decoded.about(member),
+            _ if viewer => Some(decoded.whole(&self.names)),
+            Some(member) => decoded.about(member, &self.names),
             None => None,
         };
         if let Some(message) = message {

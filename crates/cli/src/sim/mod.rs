@@ -8,6 +8,7 @@ mod plot;
 mod progress;
 mod replay;
 mod run;
+mod scale;
 mod shrink;
 mod source;
 mod statistics;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Bench(bench::Args),
     /// Runs the experiments of the Lifeguard paper and prints their figures beside the paper's
     Calibrate(calibrate::Args),
+    /// Measures what clusters cost and how fast they are, by their size
+    Scale(scale::Args),
 }
 
 /// Does what `command` says.
@@ -50,5 +53,6 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Plot(args) => plot::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
+        Command::Scale(args) => scale::run(&args),
     }
 }

@@ -21,7 +21,7 @@ use headcount_state::{Attributes, Status, Time, Update};
 use headcount_swim::{Config, Engine};
 use headcount_wire::{Body, DEFAULT_BUDGET, DatagramBuilder, Heartbeat, Target, decode_datagram};
 
-use members::{address, cluster, heartbeat, identity, ping, update};
+use members::{address, cluster, heartbeat, identity, member_at, ping, update};
 
 /// How many seconds are calm.
 const CALM_S: u32 = 1_000;
@@ -163,7 +163,8 @@ impl Measured {
             took += before.elapsed();
             let Some(transmit) = transmit else { return took };
             let Ok(datagram) = decode_datagram(cluster(), &transmit.bytes) else { continue };
-            let Body::Ping { nonce, target: Some(target) } = datagram.body else { continue };
+            let Body::Ping { nonce, target: Some(_) } = datagram.body else { continue };
+            let target = target(member_at(transmit.to));
             let ack = Body::Ack { nonce, responder: None, not_me: false };
             let ack = self.word_of(target, datagram.heartbeat, &ack);
             let before = Instant::now();

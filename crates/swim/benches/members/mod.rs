@@ -1,6 +1,6 @@
 //! Members by number, and what they say, for benches.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use headcount_state::{
     Attributes, AttributesVersion, Claim, Instance as Process, Life, Name, Serving, Status, Tags,
@@ -16,6 +16,13 @@ pub(crate) fn cluster() -> ClusterId {
 pub(crate) fn address(member: u64) -> SocketAddr {
     let [.., a, b, c] = (member + 1).to_be_bytes();
     SocketAddr::from(([10, a, b, c], 7946))
+}
+
+/// The member that is there.
+#[allow(dead_code, reason = "not every bench asks")]
+pub(crate) fn member_at(address: SocketAddr) -> u64 {
+    let IpAddr::V4(ip) = address.ip() else { unreachable!("members have IPv4 addresses") };
+    u64::from(u32::from(ip) & 0x00ff_ffff) - 1
 }
 
 pub(crate) fn life(member: u64) -> Life {

@@ -15,9 +15,9 @@ pub struct Contact {
     pub seq: u32,
     /// How loaded the sender is, in percent; `None` if it does not say.
     pub load: Option<u8>,
-    /// How long the sender has been up, in whole seconds.
+    /// How long the sender has been up; whole seconds are kept.
     pub uptime: Duration,
-    /// The sender's protocol period.
+    /// The sender's protocol period; whole milliseconds are kept.
     pub period: Duration,
     /// The view that the sender holds.
     pub view_id: u64,
@@ -47,7 +47,7 @@ impl Agreement {
 pub struct Contacts {
     /// What is asked of all peers at once, apart from the rest: so few lines of memory are read.
     heard: Vec<Heard>,
-    said: Vec<Contact>,
+    said: Vec<Said>,
     index: IdIndex,
 }
 
@@ -56,6 +56,30 @@ struct Heard {
     peer: MemberId,
     at: Time,
     view_id: u64,
+}
+
+/// The rest of a [`Contact`], in half a line of memory.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+struct Said {
+    life: Life,
+    seq: u32,
+    uptime_s: u32,
+    period_ms: u32,
+    load: Option<u8>,
+}
+
+impl Said {
+    fn of(contact: &Contact) -> Said {
+        let Contact { life, seq, load, uptime, period, .. } = *contact;
+        Said {
+            life,
+            seq,
+            uptime_s: u32::try_from(uptime.as_secs()).unwrap_or(u32::MAX),
+            period_ms: u32::try_from(period.as_millis()).unwrap_or(u32::MAX),
+            load,
+        }
+    }
 }
 
 impl Contacts {
@@ -72,12 +96,12 @@ impl Contacts {
             let held = &mut self.said[place];
             let later = contact.seq.wrapping_sub(held.seq) as i32 > 0;
             if held.life != contact.life || later {
-                *held = contact;
+                *held = Said::of(&contact);
                 self.heard[place] = heard;
             }
         } else {
             self.heard.push(heard);
-            self.said.push(contact);
+            self.said.push(Said::of(&contact));
             let last = self.heard.len() - 1;
             self.index.insert(peer, last, |place| self.heard[place].peer);
         }
@@ -106,8 +130,13 @@ impl Contacts {
     }
 
     /// The latest heartbeat of `peer`, if it is still held.
-    pub fn get(&self, peer: MemberId) -> Option<&Contact> {
-        self.place(peer).map(|place| &self.said[place])
+    pub fn get(&self, peer: MemberId) -> Option<Contact> {
+        let place = self.place(peer)?;
+        let Heard { at, view_id, .. } = self.heard[place];
+        let Said { life, seq, uptime_s, period_ms, load } = self.said[place];
+        let uptime = Duration::from_secs(uptime_s.into());
+        let period = Duration::from_millis(period_ms.into());
+        Some(Contact { at, life, seq, load, uptime, period, view_id })
     }
 
     /// How many peers are held.
@@ -134,7 +163,7 @@ impl Contacts {
 
     /// The bytes that it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        let said = self.said.capacity() * size_of::<Contact>();
+        let said = self.said.capacity() * size_of::<Said>();
         self.heard.capacity() * size_of::<Heard>() + said + self.index.heap_bytes()
     }
 
@@ -176,6 +205,15 @@ mod tests {
         let all = contacts.agreement(Time::ZERO, 8, Time::ZERO);
         assert_eq!(all, Agreement { agree: 2, heard: 2 });
         assert_eq!(contacts.agreement(Time::ZERO, 7, Time::ZERO).agree, 0);
+    }
+
+    #[test]
+    fn what_a_peer_said_is_kept_as_it_was() {
+        let said = Contact { load: Some(7), uptime: Duration::from_secs(9), ..contact(1_500, 8) };
+        let mut contacts = heard(&[("a", 1, 7)]);
+        contacts.record(MemberId::of("a"), said);
+        assert_eq!(contacts.get(MemberId::of("a")), Some(said));
+        assert_eq!(contacts.get(MemberId::of("b")), None);
     }
 
     #[test]

@@ -11,14 +11,11 @@ pub(crate) struct IndexedSet {
     places: IdIndex,
 }
 
-/// Where one of two that change places is meanwhile, or it could not be told from the other.
-const ASIDE: usize = IdIndex::PLACES_MAX - 1;
-
 impl IndexedSet {
     /// Puts `id` in the last place; false when it is here already, or too many others are.
     pub(crate) fn push(&mut self, id: MemberId) -> bool {
         let place = self.slots.len();
-        if place >= ASIDE || self.contains(id) {
+        if place >= IdIndex::PLACES_MAX || self.contains(id) {
             return false;
         }
         if place == self.slots.capacity() {
@@ -44,9 +41,7 @@ impl IndexedSet {
         if a == b {
             return;
         }
-        self.places.moved(self.slots[a], a, ASIDE);
-        self.places.moved(self.slots[b], b, a);
-        self.places.moved(self.slots[a], ASIDE, b);
+        self.places.exchanged((self.slots[a], a), (self.slots[b], b));
         self.slots.swap(a, b);
     }
 

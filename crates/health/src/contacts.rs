@@ -15,7 +15,7 @@ pub struct Contact {
     pub seq: u32,
     /// How loaded the sender is, in percent; `None` if it does not say.
     pub load: Option<u8>,
-    /// How long the sender had been up when it last said so, in whole seconds; acks say it.
+    /// How long the sender had been up when it last said so, in acks; whole seconds are kept.
     pub uptime: Option<Duration>,
     /// The view that the sender holds: the low half of its view id.
     pub view: u32,
@@ -26,7 +26,7 @@ pub struct Contact {
 pub struct Contacts {
     /// What is asked of all peers at once, apart from the rest: so few lines of memory are read.
     heard: Vec<Heard>,
-    said: Vec<Contact>,
+    said: Vec<Said>,
     index: IdIndex,
 }
 
@@ -35,6 +35,24 @@ struct Heard {
     peer: MemberId,
     at: Time,
     view: u32,
+}
+
+/// The rest of a [`Contact`], in half a line of memory.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+struct Said {
+    life: Life,
+    uptime_s: Option<u32>,
+    seq: u32,
+    load: Option<u8>,
+}
+
+impl Said {
+    fn of(contact: &Contact) -> Said {
+        let Contact { life, seq, load, uptime, .. } = *contact;
+        let seconds = |uptime: Duration| u32::try_from(uptime.as_secs()).unwrap_or(u32::MAX);
+        Said { life, uptime_s: uptime.map(seconds), seq, load }
+    }
 }
 
 impl Contacts {
@@ -52,16 +70,17 @@ impl Contacts {
             let held = &mut self.said[place];
             let later = contact.seq.wrapping_sub(held.seq) as i32 > 0;
             if held.life != contact.life {
-                *held = contact;
+                *held = Said::of(&contact);
                 self.heard[place] = heard;
             } else if later {
-                let said = if contact.uptime.is_some() { contact } else { *held };
-                *held = Contact { load: said.load, uptime: said.uptime, ..contact };
+                let said = Said::of(&contact);
+                let vitals = if said.uptime_s.is_some() { said } else { *held };
+                *held = Said { load: vitals.load, uptime_s: vitals.uptime_s, ..said };
                 self.heard[place] = heard;
             }
         } else {
             self.heard.push(heard);
-            self.said.push(contact);
+            self.said.push(Said::of(&contact));
             let last = self.heard.len() - 1;
             self.index.insert(peer, last, |place| self.heard[place].peer);
         }
@@ -90,8 +109,12 @@ impl Contacts {
     }
 
     /// The latest heartbeat of `peer`, if it is still held.
-    pub fn get(&self, peer: MemberId) -> Option<&Contact> {
-        self.place(peer).map(|place| &self.said[place])
+    pub fn get(&self, peer: MemberId) -> Option<Contact> {
+        let place = self.place(peer)?;
+        let Heard { at, view, .. } = self.heard[place];
+        let Said { life, uptime_s, seq, load } = self.said[place];
+        let uptime = uptime_s.map(|seconds| Duration::from_secs(seconds.into()));
+        Some(Contact { at, life, seq, load, uptime, view })
     }
 
     /// How many peers are held.
@@ -119,7 +142,7 @@ impl Contacts {
 
     /// The bytes that it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        let said = self.said.capacity() * size_of::<Contact>();
+        let said = self.said.capacity() * size_of::<Said>();
         self.heard.capacity() * size_of::<Heard>() + said + self.index.heap_bytes()
     }
 

@@ -1,12 +1,15 @@
 //! Where in a list a member is.
 //!
 //! ```text
-//!   cells   . 3 . . 0 2 . 1 .      places in a list that others own, or nothing
-//!                   ^ home(id), then the next, until the list's id at the place is it
+//!   cells   .  a3  .  .  b0  c2  .  d1  .      a place in a list that others own, with a tag
+//!                        ^ home(id), then the next, until the tag is that of the id, and the
+//!                          list's id at the place is it
 //! ```
 //! Open addressing with linear probing (Knuth, The Art of Computer Programming 3, section 6.4,
 //! algorithm L, and R for removal): no tombstones, no second copy of the ids, five to eleven bytes
-//! a member. Ids are hashes, so they need no hash of their own but for a multiplication.
+//! a member. Ids are hashes, so they need no hash of their own but for a multiplication. A place
+//! takes as many bits as the number of cells has; the others of a cell are bits of the hash, so
+//! that of the list nearly nothing is read but the entry that is looked for.
 
 use crate::id::MemberId;
 
@@ -21,6 +24,7 @@ pub struct IdIndex {
     len: usize,
 }
 
+/// No place has all bits set: a quarter of the cells is free.
 const EMPTY: u32 = u32::MAX;
 
 /// The fewest cells that there are, if there are any.
@@ -31,28 +35,28 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl IdIndex {
     /// The most places; a list that is indexed may not be longer.
-    pub const PLACES_MAX: usize = EMPTY as usize;
+    pub const PLACES_MAX: usize = (u32::MAX / 4 * 3) as usize;
 
     /// The place of `id`, if it is in the list.
     pub fn find(&self, id: MemberId, id_at: impl Fn(usize) -> MemberId) -> Option<usize> {
         let cell = self.cell_of(id, id_at)?;
-        Some(self.cells[cell] as usize)
+        Some(self.place(self.cells[cell]))
     }
 
     /// Takes note that `id`, which is not in the index yet, is at `place`, which is below
-    /// [`IdIndex::PLACES_MAX`].
+    /// [`IdIndex::PLACES_MAX`] and not beyond the places of the others.
     pub fn insert(&mut self, id: MemberId, place: usize, id_at: impl Fn(usize) -> MemberId) {
         self.make_room(1, id_at);
         self.len += 1;
-        self.settle(id, place as u32);
+        self.settle(id, place);
     }
 
     /// Forgets `id`, and answers where it was. The list must still have it there.
     pub fn remove(&mut self, id: MemberId, id_at: impl Fn(usize) -> MemberId) -> Option<usize> {
         let mut hole = self.cell_of(id, &id_at)?;
-        let place = self.cells[hole];
+        let place = self.place(self.cells[hole]);
         self.len -= 1;
-        let mask = self.cells.len() - 1;
+        let mask = self.mask();
         let mut cell = hole;
         loop {
             cell = (cell + 1) & mask;
@@ -61,29 +65,35 @@ impl IdIndex {
                 break;
             }
             // Whatever cannot be found past the hole moves into it.
-            let home = self.home(id_at(next as usize));
+            let home = self.home(id_at(self.place(next)));
             if (cell.wrapping_sub(home) & mask) >= (cell.wrapping_sub(hole) & mask) {
                 self.cells[hole] = next;
                 hole = cell;
             }
         }
         self.cells[hole] = EMPTY;
-        Some(place as usize)
+        Some(place)
     }
 
     /// Takes note that `id`, which was at `from`, is at `to` now.
     pub fn moved(&mut self, id: MemberId, from: usize, to: usize) {
-        if self.cells.is_empty() {
-            return;
+        if let Some(cell) = self.cell_at(id, from) {
+            self.cells[cell] = self.entry(id, to);
         }
-        let mask = self.cells.len() - 1;
-        let mut cell = self.home(id);
-        while self.cells[cell] != EMPTY {
-            if self.cells[cell] == from as u32 {
-                self.cells[cell] = to as u32;
-                return;
-            }
-            cell = (cell + 1) & mask;
+    }
+
+    /// Takes note that `one`, which was at `place`, and `other`, which was at `another`, have
+    /// changed places.
+    pub fn exchanged(
+        &mut self,
+        (one, place): (MemberId, usize),
+        (other, another): (MemberId, usize),
+    ) {
+        // Both are found before either moves: their tags may be equal.
+        let cells = (self.cell_at(one, place), self.cell_at(other, another));
+        if let (Some(cell), Some(other_cell)) = cells {
+            self.cells[cell] = self.entry(one, another);
+            self.cells[other_cell] = self.entry(other, place);
         }
     }
 
@@ -94,9 +104,11 @@ impl IdIndex {
             return;
         }
         let cells = (wanted * 4).div_ceil(3).next_power_of_two().max(CELLS_MIN);
+        let mask = self.mask();
         let before = std::mem::replace(&mut self.cells, vec![EMPTY; cells]);
-        for place in before.into_iter().filter(|place| *place != EMPTY) {
-            self.settle(id_at(place as usize), place);
+        for cell in before.into_iter().filter(|cell| *cell != EMPTY) {
+            let place = cell as usize & mask;
+            self.settle(id_at(place), place);
         }
     }
 
@@ -105,33 +117,70 @@ impl IdIndex {
         self.cells.capacity() * size_of::<u32>()
     }
 
+    fn mask(&self) -> usize {
+        self.cells.len().wrapping_sub(1)
+    }
+
+    fn place(&self, cell: u32) -> usize {
+        cell as usize & self.mask()
+    }
+
     fn home(&self, id: MemberId) -> usize {
         let bits = self.cells.len().trailing_zeros();
         (id.as_u64().wrapping_mul(GOLDEN) >> (u64::BITS - bits)) as usize
+    }
+
+    /// What the cell of `id` holds when it is at `place`: the bits of its hash that follow those
+    /// of its home, as many as the place leaves.
+    fn entry(&self, id: MemberId, place: usize) -> u32 {
+        let bits = self.cells.len().trailing_zeros();
+        let hash = id.as_u64().wrapping_mul(GOLDEN) << bits;
+        ((hash >> u32::BITS) as u32 & !(self.mask() as u32)) | place as u32
     }
 
     fn cell_of(&self, id: MemberId, id_at: impl Fn(usize) -> MemberId) -> Option<usize> {
         if self.cells.is_empty() {
             return None;
         }
-        let mask = self.cells.len() - 1;
+        let mask = self.mask();
+        let tag = self.entry(id, 0);
         let mut cell = self.home(id);
         loop {
-            match self.cells[cell] {
-                EMPTY => return None,
-                place if id_at(place as usize) == id => return Some(cell),
-                _ => cell = (cell + 1) & mask,
+            let held = self.cells[cell];
+            if held == EMPTY {
+                return None;
             }
+            if held & !(mask as u32) == tag && id_at(held as usize & mask) == id {
+                return Some(cell);
+            }
+            cell = (cell + 1) & mask;
         }
     }
 
-    fn settle(&mut self, id: MemberId, place: u32) {
-        let mask = self.cells.len() - 1;
+    /// The cell of `id`, which is at `place`, without a look at the list.
+    fn cell_at(&self, id: MemberId, place: usize) -> Option<usize> {
+        if self.cells.is_empty() {
+            return None;
+        }
+        let mask = self.mask();
+        let wanted = self.entry(id, place);
+        let mut cell = self.home(id);
+        while self.cells[cell] != EMPTY {
+            if self.cells[cell] == wanted {
+                return Some(cell);
+            }
+            cell = (cell + 1) & mask;
+        }
+        None
+    }
+
+    fn settle(&mut self, id: MemberId, place: usize) {
+        let mask = self.mask();
         let mut cell = self.home(id);
         while self.cells[cell] != EMPTY {
             cell = (cell + 1) & mask;
         }
-        self.cells[cell] = place;
+        self.cells[cell] = self.entry(id, place);
     }
 }
 

@@ -10,6 +10,7 @@ mod attributes;
 mod claim;
 mod id;
 mod id_index;
+mod id_order;
 mod memory;
 mod merge;
 mod own;

@@ -21,7 +21,7 @@ use headcount_state::{Attributes, Status, Time, Update};
 use headcount_swim::{Config, Engine};
 use headcount_wire::{Body, DEFAULT_BUDGET, DatagramBuilder, Heartbeat, Target, decode_datagram};
 
-use members::{address, cluster, heartbeat, identity, member_at, ping, update};
+use members::{address, cluster, heartbeat, identity, member_at, ping, target, update};
 
 /// How many seconds are calm.
 const CALM_S: u32 = 1_000;

@@ -391,7 +391,7 @@ impl Engine {
 
     /// The latest heartbeat of a member, if it was heard first-hand lately: within ten periods, or
     /// the age from which claims are checked if that is longer.
-    pub fn contact(&self, id: MemberId) -> Option<&Contact> {
+    pub fn contact(&self, id: MemberId) -> Option<Contact> {
         self.contacts.get(id)
     }
 

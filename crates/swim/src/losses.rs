@@ -1,6 +1,6 @@
 //! Members that were lost, and whether they are coming back: the story of a cut.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use headcount_state::{MemberId, Time, tree_bytes};
@@ -15,28 +15,31 @@ const LOST_FOR_GOOD: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// A member that comes back as the same process was not dead but cut off (or paused), so its
 /// return says that a cut is over. The cut is told as over once, when all are back or when
-/// nobody has come back for a while.
+/// nobody has come back for a while. O(log n) per change.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Losses {
     lost: BTreeMap<MemberId, Time>,
+    /// The same, the one lost first first.
+    order: BTreeSet<(Time, MemberId)>,
     returned: usize,
     last_return: Time,
 }
 
 impl Losses {
     pub(crate) fn lost(&mut self, now: Time, member: MemberId) {
+        self.forget(member);
         self.lost.insert(member, now);
+        self.order.insert((now, member));
         if self.lost.len() > LOSSES_MAX
-            && let Some((first, _)) = self.lost.iter().min_by_key(|(_, since)| **since)
+            && let Some((_, first)) = self.order.first().copied()
         {
-            let first = *first;
-            self.lost.remove(&first);
+            self.forget(first);
         }
     }
 
     /// The member is here again; `same_process` if it never died.
     pub(crate) fn back(&mut self, now: Time, member: MemberId, same_process: bool) {
-        if self.lost.remove(&member).is_some() && same_process {
+        if self.forget(member) && same_process {
             self.returned += 1;
             self.last_return = now;
         }
@@ -44,7 +47,12 @@ impl Losses {
 
     /// The member will not come back: it said goodbye.
     pub(crate) fn gone(&mut self, member: MemberId) {
-        self.lost.remove(&member);
+        self.forget(member);
+    }
+
+    fn forget(&mut self, member: MemberId) -> bool {
+        let since = self.lost.remove(&member);
+        since.is_some_and(|since| self.order.remove(&(since, member)))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -53,11 +61,14 @@ impl Losses {
 
     /// Those lost at `since` or later, in id order.
     pub(crate) fn since(&self, since: Time) -> Vec<MemberId> {
-        self.lost.iter().filter(|(_, at)| **at >= since).map(|(member, _)| *member).collect()
+        let lately = self.order.iter().rev().take_while(|(at, _)| *at >= since);
+        let mut members: Vec<MemberId> = lately.map(|(_, member)| *member).collect();
+        members.sort_unstable();
+        members
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        tree_bytes(self.lost.len(), size_of::<(MemberId, Time)>())
+        2 * tree_bytes(self.lost.len(), size_of::<(MemberId, Time)>())
     }
 
     /// Once per cut: how many came back and how many are still missing, when all are back or none
@@ -67,7 +78,11 @@ impl Losses {
         if self.returned == 0 || !settled {
             return None;
         }
-        self.lost.retain(|_, since| *since + LOST_FOR_GOOD > now);
+        while let Some((since, first)) = self.order.first().copied()
+            && since + LOST_FOR_GOOD <= now
+        {
+            self.forget(first);
+        }
         Some((std::mem::take(&mut self.returned), self.lost.len()))
     }
 }
@@ -120,5 +135,22 @@ mod tests {
         losses.lost(Time::from_millis(day), id("cut"));
         losses.back(Time::from_millis(day), id("cut"), true);
         assert_eq!(losses.take_healed(Time::from_millis(day + 3_000), QUIET), Some((1, 0)));
+    }
+
+    #[test]
+    fn beyond_the_bound_who_was_lost_first_is_forgotten_and_a_second_loss_counts_anew() {
+        let mut losses = Losses::default();
+        losses.lost(Time::ZERO, id("twice"));
+        losses.lost(Time::from_millis(1), id("first"));
+        losses.lost(Time::from_millis(2), id("twice"));
+        for number in 0..LOSSES_MAX as u64 - 1 {
+            losses.lost(Time::from_millis(3), id(&number.to_string()));
+        }
+        assert_eq!(losses.len(), LOSSES_MAX);
+        assert_eq!(losses.since(Time::from_millis(1)).len(), LOSSES_MAX);
+        assert!(!losses.since(Time::ZERO).contains(&id("first")));
+        assert!(losses.since(Time::ZERO).contains(&id("twice")));
+        assert!(losses.since(Time::ZERO).is_sorted());
+        assert_eq!(losses.since(Time::from_millis(3)).len(), LOSSES_MAX - 1);
     }
 }

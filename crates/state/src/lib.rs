@@ -37,7 +37,7 @@ pub use own::{OwnAttributes, OwnChange, Standing};
 pub use record::Record;
 #[cfg(feature = "planted-bugs")]
 pub use rules::Rules;
-pub use sketch::{Difference, SKETCH_SYMBOLS_MAX, Symbol};
+pub use sketch::Symbol;
 pub use summary::Summary;
 pub use table::{Expired, Limits, Occupancy, Table};
 pub use time::Time;

@@ -36,11 +36,6 @@ impl Summary {
         self.dead = self.dead.wrapping_sub(parts.dead);
     }
 
-    pub(crate) fn element(claim: Claim, attributes: &Attributes) -> u64 {
-        let id = claim.id.as_u64();
-        (id >> 32 << 32) | (Summary::of(claim, attributes).sync >> 32)
-    }
-
     /// What one record adds.
     pub(crate) fn of(claim: Claim, attributes: &Attributes) -> Summary {
         let mut life = Element::new();

@@ -85,8 +85,6 @@ pub struct Table {
     /// Where failed members were last reached.
     roster: Aged<SocketAddr>,
     summary: Summary,
-    sketch: crate::sketch::Sketch,
-    recent: std::collections::VecDeque<(MemberId, u64)>,
     live: usize,
     pub(crate) limits: Limits,
     pub(crate) rules: Rules,
@@ -107,8 +105,6 @@ impl Table {
             graveyard: Aged::new(limits.graves),
             roster: Aged::new(limits.roster),
             summary: Summary::default(),
-            sketch: Default::default(),
-            recent: Default::default(),
             live: 0,
             limits,
             rules: Rules::default(),
@@ -140,8 +136,6 @@ impl Table {
         self.graveyard = other.graveyard.clone();
         self.roster = other.roster.clone();
         self.summary = other.summary;
-        self.sketch = Default::default();
-        self.recent.clear();
         self.live = other.live;
         self.put(now, claim, attributes, since, accuser);
     }
@@ -310,13 +304,8 @@ impl Table {
         accuser: Option<MemberId>,
     ) {
         let id = claim.id;
-        let before = self.summary.sync;
         self.leave_sums(id);
         self.summary.add(Summary::of(claim, &attributes));
-        self.note(id, before);
-        if claim.is_live() && self.sketch.len() > 0 {
-            self.sketch.toggle(Summary::element(claim, &attributes));
-        }
         if claim.is_live() {
             self.live += 1;
             self.roster.remove(id);
@@ -345,9 +334,7 @@ impl Table {
     }
 
     fn drop_record(&mut self, id: MemberId) -> Option<(Claim, SocketAddr)> {
-        let before = self.summary.sync;
         let dropped = self.leave_sums(id)?;
-        self.note(id, before);
         self.rows.remove(id);
         Some(dropped)
     }
@@ -358,93 +345,11 @@ impl Table {
         let address = attributes.address;
         self.summary.subtract(Summary::of(claim, attributes));
         if claim.is_live() {
-            if self.sketch.len() > 0 {
-                self.sketch.toggle(Summary::element(claim, attributes));
-            }
             self.live -= 1;
         } else {
             self.tombstones.remove(id);
         }
         Some((claim, address))
-    }
-
-    fn note(&mut self, id: MemberId, before: u64) {
-        let delta = self.summary.sync.wrapping_sub(before);
-        if delta != 0 {
-            if self.recent.len() == 8 {
-                self.recent.pop_front();
-            }
-            self.recent.push_back((id, delta));
-        }
-    }
-
-    /// Lacked.
-    pub fn lacked_by(&self, sync: u64) -> Option<Vec<MemberId>> {
-        let n = self.recent.len();
-        let target = self.summary.sync.wrapping_sub(sync);
-        if target == 0 || n == 0 {
-            return None;
-        }
-        let mut sum = 0u64;
-        let mut set = 0u32;
-        let mut best: Option<u32> = None;
-        for step in 1u32..(1 << n) {
-            let bit = step.trailing_zeros();
-            // bit 0 is the newest
-            let delta = self.recent[n - 1 - bit as usize].1;
-            set ^= 1 << bit;
-            sum = if set & (1 << bit) != 0 {
-                sum.wrapping_add(delta)
-            } else {
-                sum.wrapping_sub(delta)
-            };
-            if sum == target && best.is_none_or(|b| set.count_ones() < b.count_ones()) {
-                best = Some(set);
-            }
-        }
-        let set = best?;
-        let mut ids: Vec<MemberId> =
-            (0..n).filter(|b| set & (1 << b) != 0).map(|b| self.recent[n - 1 - b].0).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        Some(ids)
-    }
-
-    /// Sketch.
-    pub fn sketch(&mut self, symbols: usize) -> &[crate::sketch::Symbol] {
-        let symbols = symbols.min(crate::sketch::SKETCH_SYMBOLS_MAX);
-        if self.sketch.len() < symbols {
-            let mut sketch = std::mem::take(&mut self.sketch);
-            let len = symbols.next_power_of_two();
-            sketch.grow(len, self.live().map(|r| Summary::element(r.claim, r.attributes)));
-            self.sketch = sketch;
-        }
-        &self.sketch.symbols()[..symbols]
-    }
-
-    /// Element.
-    pub fn element_of(&self, id: MemberId) -> Option<u64> {
-        let r = self.get(id).filter(Record::is_live)?;
-        Some(Summary::element(r.claim, r.attributes))
-    }
-
-    /// Sharing prefix.
-    pub fn sharing_prefix(&self, element: u64) -> impl Iterator<Item = MemberId> {
-        let from = (element >> 32 << 32).saturating_sub(1);
-        let prefix = element >> 32;
-        self.records_after(MemberId::from_u64(from))
-            .map(|r| r.id())
-            .take_while(move |id| id.as_u64() >> 32 == prefix)
-    }
-
-    /// Holds.
-    pub fn holds_element(&self, element: u64) -> Option<MemberId> {
-        self.sharing_prefix(element).find(|id| self.element_of(*id) == Some(element))
-    }
-
-    /// Newest tombstones.
-    pub fn newest_tombstones(&self) -> impl Iterator<Item = MemberId> {
-        self.tombstones.latest_first()
     }
 
     /// The life that the owner lives now.

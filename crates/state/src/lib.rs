@@ -8,8 +8,10 @@
 mod aged;
 mod attributes;
 mod claim;
+mod difference;
 mod id;
 mod id_index;
+mod mapping;
 mod memory;
 mod merge;
 mod own;
@@ -28,6 +30,7 @@ pub use attributes::{
     ProtocolRange, Serving, Tags,
 };
 pub use claim::{Claim, Life, MAX_GENERATION, MAX_GENERATION_STEP, Status, Version};
+pub use difference::Difference;
 pub use id::{Instance, MemberId, Name, NameError};
 pub use id_index::IdIndex;
 pub use memory::tree_bytes;
@@ -36,7 +39,7 @@ pub use own::{OwnAttributes, OwnChange, Standing};
 pub use record::Record;
 #[cfg(feature = "planted-bugs")]
 pub use rules::Rules;
-pub use sketch::Symbol;
+pub use sketch::{SKETCH_SYMBOLS_MAX, Sketch, Symbol};
 pub use summary::Summary;
 pub use table::{Expired, Limits, Occupancy, Table};
 pub use time::Time;

@@ -9,6 +9,7 @@ mod aged;
 mod attributes;
 mod claim;
 mod difference;
+mod elements;
 mod id;
 mod id_index;
 mod mapping;

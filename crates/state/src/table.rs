@@ -7,11 +7,13 @@ use std::time::Duration;
 use crate::aged::Aged;
 use crate::attributes::Attributes;
 use crate::claim::{Claim, Life, Status, Version};
+use crate::elements::element;
 use crate::id::MemberId;
 use crate::own::{Own, OwnChange};
 use crate::record::Record;
 use crate::rows::Rows;
 use crate::rules::Rules;
+use crate::sketch::Sketch;
 use crate::summary::Summary;
 use crate::time::Time;
 use crate::update::Update;
@@ -85,6 +87,8 @@ pub struct Table {
     /// Where failed members were last reached.
     roster: Aged<SocketAddr>,
     summary: Summary,
+    /// Of the live records' elements; empty until somebody asks for it.
+    pub(crate) sketch: Sketch,
     live: usize,
     pub(crate) limits: Limits,
     pub(crate) rules: Rules,
@@ -105,6 +109,7 @@ impl Table {
             graveyard: Aged::new(limits.graves),
             roster: Aged::new(limits.roster),
             summary: Summary::default(),
+            sketch: Sketch::default(),
             live: 0,
             limits,
             rules: Rules::default(),
@@ -136,6 +141,7 @@ impl Table {
         self.graveyard = other.graveyard.clone();
         self.roster = other.roster.clone();
         self.summary = other.summary;
+        self.sketch = Sketch::default();
         self.live = other.live;
         self.put(now, claim, attributes, since, accuser);
     }
@@ -148,7 +154,8 @@ impl Table {
     /// About the bytes that it takes on the heap, without the attributes, which tables may share.
     pub fn heap_bytes(&self) -> usize {
         let aged = self.tombstones.heap_bytes() + self.graveyard.heap_bytes();
-        self.rows.heap_bytes() + aged + self.roster.heap_bytes()
+        let sketch = self.sketch.heap_bytes();
+        self.rows.heap_bytes() + aged + self.roster.heap_bytes() + sketch
     }
 
     /// Every record, live and dead, in id order, from after `cursor` on: an interrupted walk goes
@@ -305,8 +312,10 @@ impl Table {
     ) {
         let id = claim.id;
         self.leave_sums(id);
-        self.summary.add(Summary::of(claim, &attributes));
+        let parts = Summary::of(claim, &attributes);
+        self.summary.add(parts);
         if claim.is_live() {
+            self.sketch.toggle(element(id, parts.sync));
             self.live += 1;
             self.roster.remove(id);
         } else {
@@ -343,8 +352,10 @@ impl Table {
     fn leave_sums(&mut self, id: MemberId) -> Option<(Claim, SocketAddr)> {
         let Record { claim, attributes, .. } = self.rows.get(id)?;
         let address = attributes.address;
-        self.summary.subtract(Summary::of(claim, attributes));
+        let parts = Summary::of(claim, attributes);
+        self.summary.subtract(parts);
         if claim.is_live() {
+            self.sketch.toggle(element(id, parts.sync));
             self.live -= 1;
         } else {
             self.tombstones.remove(id);

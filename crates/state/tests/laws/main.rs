@@ -1,5 +1,5 @@
-//! The laws of the member table: order, lattice, vectors, forgetting, bounds, and the owner's
-//! conduct.
+//! The laws of the member table: order, lattice, vectors, forgetting, bounds, the owner's
+//! conduct, and what tells two tables where they differ.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -11,5 +11,6 @@ mod lattice;
 mod order;
 mod owner;
 mod refusals;
+mod sketches;
 mod vectors;
 mod walk;

@@ -16,6 +16,7 @@ mod mapping;
 mod memory;
 mod merge;
 mod own;
+mod recent;
 mod record;
 mod rows;
 mod rules;

@@ -10,6 +10,7 @@ use crate::claim::{Claim, Life, Status, Version};
 use crate::elements::element;
 use crate::id::MemberId;
 use crate::own::{Own, OwnChange};
+use crate::recent::Recent;
 use crate::record::Record;
 use crate::rows::Rows;
 use crate::rules::Rules;
@@ -89,6 +90,7 @@ pub struct Table {
     summary: Summary,
     /// Of the live records' elements; empty until somebody asks for it.
     pub(crate) sketch: Sketch,
+    pub(crate) recent: Recent,
     live: usize,
     pub(crate) limits: Limits,
     pub(crate) rules: Rules,
@@ -110,11 +112,13 @@ impl Table {
             roster: Aged::new(limits.roster),
             summary: Summary::default(),
             sketch: Sketch::default(),
+            recent: Recent::default(),
             live: 0,
             limits,
             rules: Rules::default(),
         };
         table.put(now, claim, Arc::new(attributes), now, None);
+        table.recent.clear();
         table
     }
 
@@ -144,6 +148,7 @@ impl Table {
         self.sketch = Sketch::default();
         self.live = other.live;
         self.put(now, claim, attributes, since, accuser);
+        self.recent.clear();
     }
 
     /// Makes room for so many more records at once, so that none is left over.
@@ -285,6 +290,7 @@ impl Table {
         let rival = self.get(own).map(|record| record.claim);
         self.stop_standing_aside();
         self.climb(now, rival, None);
+        self.recent.clear();
         others
     }
 
@@ -311,9 +317,11 @@ impl Table {
         accuser: Option<MemberId>,
     ) {
         let id = claim.id;
+        let before = self.summary.sync;
         self.leave_sums(id);
         let parts = Summary::of(claim, &attributes);
         self.summary.add(parts);
+        self.recent.add(id, self.summary.sync.wrapping_sub(before));
         if claim.is_live() {
             self.sketch.toggle(element(id, parts.sync));
             self.live += 1;
@@ -343,7 +351,9 @@ impl Table {
     }
 
     fn drop_record(&mut self, id: MemberId) -> Option<(Claim, SocketAddr)> {
+        let before = self.summary.sync;
         let dropped = self.leave_sums(id)?;
+        self.recent.add(id, self.summary.sync.wrapping_sub(before));
         self.rows.remove(id);
         Some(dropped)
     }

@@ -10,6 +10,7 @@ mod forgetting;
 mod lattice;
 mod order;
 mod owner;
+mod recent;
 mod refusals;
 mod sketches;
 mod vectors;

@@ -54,6 +54,11 @@ impl<V> Aged<V> {
         self.remove(id).map(|value| (id, value))
     }
 
+    /// The entries, those that are due last first.
+    pub(crate) fn latest_first(&self) -> impl Iterator<Item = MemberId> {
+        self.due.iter().rev().map(|(_, id)| *id)
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         let entries = tree_bytes(self.entries.len(), size_of::<(MemberId, (V, Time))>());
         entries + tree_bytes(self.due.len(), size_of::<(Time, MemberId)>())

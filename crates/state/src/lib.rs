@@ -8,12 +8,16 @@
 mod aged;
 mod attributes;
 mod claim;
+mod difference;
+mod elements;
 mod id;
 mod id_index;
 mod id_order;
+mod mapping;
 mod memory;
 mod merge;
 mod own;
+mod recent;
 mod record;
 mod rows;
 mod rules;
@@ -29,6 +33,7 @@ pub use attributes::{
     ProtocolRange, Serving, Tags,
 };
 pub use claim::{Claim, Life, MAX_GENERATION, MAX_GENERATION_STEP, Status, Version};
+pub use difference::Difference;
 pub use id::{Instance, MemberId, Name, NameError};
 pub use id_index::IdIndex;
 pub use memory::tree_bytes;
@@ -37,7 +42,7 @@ pub use own::{OwnAttributes, OwnChange, Standing};
 pub use record::Record;
 #[cfg(feature = "planted-bugs")]
 pub use rules::Rules;
-pub use sketch::Symbol;
+pub use sketch::{SKETCH_SYMBOLS_MAX, Sketch, Symbol};
 pub use summary::Summary;
 pub use table::{Expired, Limits, Occupancy, Table};
 pub use time::Time;

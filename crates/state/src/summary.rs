@@ -38,37 +38,46 @@ impl Summary {
 
     /// What one record adds.
     pub(crate) fn of(claim: Claim, attributes: &Attributes) -> Summary {
-        let mut life = Element::new();
-        life.number(claim.id.as_u64());
-        life.number(claim.life().generation);
-        life.number(claim.life().instance.as_u64());
-
-        let mut version = life.clone();
-        version.number(u64::from(claim.version.incarnation()));
-        version.number(claim.status() as u64);
-
         if !claim.is_live() {
-            return Summary { dead: version.hash(), ..Summary::default() };
+            return Summary { dead: Bytes::of_version(claim).hash(), ..Summary::default() };
         }
-        life.address(attributes.address);
+        let mut seen = Bytes::of_life(claim);
+        seen.address(attributes.address);
+        let sync = Summary::sync_of(claim, attributes);
+        Summary { view_id: seen.hash(), sync, dead: 0 }
+    }
+
+    /// What a live record adds to `sync`.
+    pub(crate) fn sync_of(claim: Claim, attributes: &Attributes) -> u64 {
+        let mut version = Bytes::of_version(claim);
         let said = attributes.version;
         version.number(said.life.generation);
         version.number(said.life.instance.as_u64());
         version.number(u64::from(said.counter));
-        Summary { view_id: life.hash(), sync: version.hash(), dead: 0 }
+        version.hash()
     }
 }
 
-/// The bytes that one record adds to a hash.
-#[derive(Clone)]
-struct Element {
+/// The bytes of one record that are hashed.
+struct Bytes {
     bytes: [u8; 72],
     len: usize,
 }
 
-impl Element {
-    fn new() -> Element {
-        Element { bytes: [0; 72], len: 0 }
+impl Bytes {
+    fn of_life(claim: Claim) -> Bytes {
+        let mut life = Bytes { bytes: [0; 72], len: 0 };
+        life.number(claim.id.as_u64());
+        life.number(claim.life().generation);
+        life.number(claim.life().instance.as_u64());
+        life
+    }
+
+    fn of_version(claim: Claim) -> Bytes {
+        let mut version = Bytes::of_life(claim);
+        version.number(u64::from(claim.version.incarnation()));
+        version.number(claim.status() as u64);
+        version
     }
 
     fn number(&mut self, value: u64) {

@@ -7,11 +7,14 @@ use std::time::Duration;
 use crate::aged::Aged;
 use crate::attributes::Attributes;
 use crate::claim::{Claim, Life, Status, Version};
+use crate::elements::element;
 use crate::id::MemberId;
 use crate::own::{Own, OwnChange};
+use crate::recent::Recent;
 use crate::record::Record;
 use crate::rows::Rows;
 use crate::rules::Rules;
+use crate::sketch::Sketch;
 use crate::summary::Summary;
 use crate::time::Time;
 use crate::update::Update;
@@ -85,6 +88,9 @@ pub struct Table {
     /// Where failed members were last reached.
     roster: Aged<SocketAddr>,
     summary: Summary,
+    /// Of the live records' elements; empty until somebody asks for it.
+    pub(crate) sketch: Sketch,
+    pub(crate) recent: Recent,
     live: usize,
     pub(crate) limits: Limits,
     pub(crate) rules: Rules,
@@ -105,11 +111,14 @@ impl Table {
             graveyard: Aged::new(limits.graves),
             roster: Aged::new(limits.roster),
             summary: Summary::default(),
+            sketch: Sketch::default(),
+            recent: Recent::default(),
             live: 0,
             limits,
             rules: Rules::default(),
         };
         table.put(now, claim, Arc::new(attributes), now, None);
+        table.recent.clear();
         table
     }
 
@@ -136,8 +145,10 @@ impl Table {
         self.graveyard = other.graveyard.clone();
         self.roster = other.roster.clone();
         self.summary = other.summary;
+        self.sketch = Sketch::default();
         self.live = other.live;
         self.put(now, claim, attributes, since, accuser);
+        self.recent.clear();
     }
 
     /// Makes room for so many more records at once, so that none is left over.
@@ -148,13 +159,24 @@ impl Table {
     /// About the bytes that it takes on the heap, without the attributes, which tables may share.
     pub fn heap_bytes(&self) -> usize {
         let aged = self.tombstones.heap_bytes() + self.graveyard.heap_bytes();
-        self.rows.heap_bytes() + aged + self.roster.heap_bytes()
+        let sketch = self.sketch.heap_bytes();
+        self.rows.heap_bytes() + aged + self.roster.heap_bytes() + sketch
     }
 
     /// Every record, live and dead, in id order, from after `cursor` on: an interrupted walk goes
     /// on where it stopped.
     pub fn records_after(&self, cursor: Option<MemberId>) -> impl Iterator<Item = Record<'_>> {
         self.rows.after(cursor)
+    }
+
+    /// Every record, live and dead, whose id begins with these bits.
+    pub(crate) fn with_prefix(&self, prefix: u32) -> impl Iterator<Item = Record<'_>> {
+        self.rows.with_prefix(prefix)
+    }
+
+    /// The dead members that are still told of, those that are told of longest first.
+    pub fn newest_tombstones(&self) -> impl Iterator<Item = MemberId> {
+        self.tombstones.latest_first()
     }
 
     /// Every record, live and dead, in id order.
@@ -278,6 +300,7 @@ impl Table {
         let rival = self.get(own).map(|record| record.claim);
         self.stop_standing_aside();
         self.climb(now, rival, None);
+        self.recent.clear();
         others
     }
 
@@ -304,9 +327,13 @@ impl Table {
         accuser: Option<MemberId>,
     ) {
         let id = claim.id;
+        let before = self.summary.sync;
         self.leave_sums(id);
-        self.summary.add(Summary::of(claim, &attributes));
+        let parts = Summary::of(claim, &attributes);
+        self.summary.add(parts);
+        self.recent.add(id, self.summary.sync.wrapping_sub(before));
         if claim.is_live() {
+            self.sketch.toggle(element(id, parts.sync));
             self.live += 1;
             self.roster.remove(id);
         } else {
@@ -334,7 +361,9 @@ impl Table {
     }
 
     fn drop_record(&mut self, id: MemberId) -> Option<(Claim, SocketAddr)> {
+        let before = self.summary.sync;
         let dropped = self.leave_sums(id)?;
+        self.recent.add(id, self.summary.sync.wrapping_sub(before));
         self.rows.remove(id);
         Some(dropped)
     }
@@ -343,8 +372,10 @@ impl Table {
     fn leave_sums(&mut self, id: MemberId) -> Option<(Claim, SocketAddr)> {
         let Record { claim, attributes, .. } = self.rows.get(id)?;
         let address = attributes.address;
-        self.summary.subtract(Summary::of(claim, attributes));
+        let parts = Summary::of(claim, attributes);
+        self.summary.subtract(parts);
         if claim.is_live() {
+            self.sketch.toggle(element(id, parts.sync));
             self.live -= 1;
         } else {
             self.tombstones.remove(id);

@@ -1,5 +1,5 @@
-//! The laws of the member table: order, lattice, vectors, forgetting, bounds, and the owner's
-//! conduct.
+//! The laws of the member table: order, lattice, vectors, forgetting, bounds, the owner's
+//! conduct, and what tells two tables where they differ.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -10,6 +10,8 @@ mod forgetting;
 mod lattice;
 mod order;
 mod owner;
+mod recent;
 mod refusals;
+mod sketches;
 mod vectors;
 mod walk;

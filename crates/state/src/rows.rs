@@ -2,12 +2,12 @@
 //! its nodes live in one simulator.
 //!
 //! ```text
-//!   rows    id, attributes, incarnation, status     in no order, no holes
-//!   ages    since, seq                              at the same places
-//!   index   places by id, in id order               rest   what few rows have, by id
+//!   rows    id, attributes, since, incarnation, status      in no order, no holes
+//!   ages    the order of last change                        at the same places
+//!   index   places by id, in id order                       rest   what few rows have, by id
 //! ```
 //! Most rows need no life of their own: it is the one that the attributes were said in. What every
-//! datagram asks for is apart from what only news and walks through the table ask for.
+//! datagram asks for fills half a line of memory.
 
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
@@ -21,21 +21,15 @@ use crate::record::Record;
 use crate::time::Time;
 
 #[derive(Clone, Debug)]
+#[repr(align(32))]
 struct Row {
     id: MemberId,
     attributes: Arc<Attributes>,
+    since: Time,
     incarnation: u32,
     status: Status,
     /// Whether there is more of it in `rest`.
     has_rest: bool,
-}
-
-/// How old a row is.
-#[derive(Clone, Copy, Debug)]
-struct Age {
-    since: Time,
-    /// Position in the order of last change; larger is newer.
-    seq: u64,
 }
 
 /// What a row has that most have not.
@@ -50,7 +44,8 @@ struct Rest {
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     rows: Vec<Row>,
-    ages: Vec<Age>,
+    /// Positions in the order of last change; larger is newer.
+    ages: Vec<u64>,
     index: IdOrder,
     rest: BTreeMap<MemberId, Rest>,
     next_seq: u64,
@@ -109,9 +104,9 @@ impl Rows {
     /// Last changed first, from before `cursor` on, each with its cursor. O(n), and O(log n) for
     /// each that is taken.
     pub(crate) fn newest_before(&self, cursor: u64) -> impl Iterator<Item = (u64, Record<'_>)> {
-        let older = self.ages.iter().enumerate().filter(move |(_, age)| age.seq < cursor);
+        let older = self.ages.iter().enumerate().filter(move |(_, age)| **age < cursor);
         let mut waiting: BinaryHeap<(u64, usize)> =
-            older.map(|(place, age)| (age.seq, place)).collect();
+            older.map(|(place, age)| (*age, place)).collect();
         std::iter::from_fn(move || {
             let (seq, place) = waiting.pop()?;
             Some((seq, self.view(place)))
@@ -139,11 +134,12 @@ impl Rows {
         let row = Row {
             id,
             attributes,
+            since,
             incarnation: version.incarnation(),
             status: version.status(),
             has_rest,
         };
-        let age = Age { since, seq: self.next_seq };
+        let age = self.next_seq;
         self.next_seq += 1;
         let before = self.find(id);
         if before.is_some_and(|place| self.rows[place].has_rest && !has_rest) {
@@ -171,7 +167,7 @@ impl Rows {
         }
     }
 
-    fn push(&mut self, row: Row, age: Age) {
+    fn push(&mut self, row: Row, age: u64) {
         let (id, place) = (row.id, self.rows.len());
         grow(&mut self.rows);
         grow(&mut self.ages);
@@ -193,14 +189,14 @@ impl Rows {
         let Rest { life, over, accuser } = rest.unwrap_or(plain);
         let version = Version::new(life, row.incarnation, row.status);
         let claim = Claim { id: row.id, version, over };
-        Record { claim, attributes: &row.attributes, since: self.ages[place].since, accuser }
+        Record { claim, attributes: &row.attributes, since: row.since, accuser }
     }
 
     /// The bytes that it takes on the heap, without the attributes, which tables may share.
     pub(crate) fn heap_bytes(&self) -> usize {
         let rest = tree_bytes(self.rest.len(), size_of::<(MemberId, Rest)>());
         let rows = self.rows.capacity() * size_of::<Row>();
-        let ages = self.ages.capacity() * size_of::<Age>();
+        let ages = self.ages.capacity() * size_of::<u64>();
         rows + ages + self.index.heap_bytes() + rest
     }
 }

@@ -37,6 +37,9 @@ pub struct Merged {
     pub outcome: Outcome,
     /// Whether newer attributes were taken over.
     pub attributes_changed: bool,
+    /// Whether newer attributes of the same process are held, which the teller must hear:
+    /// [`Table::answer`].
+    pub attributes_outdated: bool,
 }
 
 /// What became of a claim.
@@ -122,10 +125,17 @@ impl Table {
     ///
     /// `grace` matters only for a failed or closed claim about a live member.
     pub fn merge(&mut self, now: Time, update: &Update, grace: Grace) -> Merged {
-        let mut merged = Merged { outcome: Outcome::Known, attributes_changed: false };
+        let mut merged = Merged {
+            outcome: Outcome::Known,
+            attributes_changed: false,
+            attributes_outdated: false,
+        };
         let recorded = self.get(update.claim.id);
         let held = self.larger_of(update.claim.id, recorded);
-        if let Err(refusal) = admit(update, recorded, held) {
+        let admitted = admit(update, recorded, held);
+        merged.attributes_outdated =
+            admitted.is_ok() && recorded.is_some_and(|record| older(record, update));
+        if let Err(refusal) = admitted {
             merged.outcome = Outcome::Refused(refusal);
         } else if update.claim.id == self.own.id && !self.own.is_displaced() {
             merged.outcome = self.about_me(now, update);
@@ -283,6 +293,15 @@ fn newer<'a>(record: Record<'_>, update: &'a Update) -> Option<&'a Arc<Attribute
     let offered = update.attributes.as_ref()?;
     let newer = offered.version > record.attributes.version;
     (newer && said_by(offered, record.claim.life())).then_some(offered)
+}
+
+/// Whether the attributes that came with an update are older word of the process that speaks in
+/// those held, of a member that is live.
+fn older(record: Record<'_>, update: &Update) -> bool {
+    let held = record.attributes;
+    update.attributes.as_ref().is_some_and(|offered| {
+        record.is_live() && offered.version < held.version && said_by(offered, held.version.life)
+    })
 }
 
 /// The newest of the attributes recorded and offered that fit.

@@ -91,7 +91,6 @@ impl Rows {
     }
 
     /// Those whose ids begin with these 32 bits, in id order.
-    #[allow(dead_code, reason = "for the repair of what tables lack, which names members so")]
     pub(crate) fn with_prefix(&self, prefix: u32) -> impl Iterator<Item = Record<'_>> {
         let first = MemberId::from_u64((u64::from(prefix) << u32::BITS).max(1));
         let from = first.map(|first| self.index.from(first, |place| self.rows[place].id));

@@ -63,6 +63,9 @@ impl Engine {
             Outcome::Refused(_) => self.stats.claims_refused += 1,
             Outcome::Outdated | Outcome::Buried | Outcome::NeedsAttributes => {}
         }
+        if merged.attributes_outdated {
+            behind = Some(id);
+        }
         let renewed = matches!(merged.outcome, Outcome::Changed(_) | Outcome::Own(_));
         if merged.attributes_changed && !renewed {
             self.attributes_changed(now, id);

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   fresh claims     every gossip interval to `fanout` random non-failed peers, while there are any
-//!   all are told     for a few more rounds the hash alone, to one random peer each
-//!   nothing new      every exchange interval the hash of the table to one random peer
+//!   all are told     for a few more rounds the hash alone, compared with one random peer each
+//!   nothing new      every exchange interval the hash, compared with one random peer
 //!   in a hurry       a table exchange with one random peer ten times a period
 //!   hashes differ    by some of the last few changes: the other is told these at once
 //!                    otherwise, for a while: a table exchange
@@ -39,11 +39,14 @@ const BATCHING_SHARE: u32 = 5;
 /// memberlist tells the dead of news for thirty seconds (its GossipToTheDeadTime on a LAN).
 const GOSSIP_TO_LOST_PERIODS: u32 = 30;
 
-/// After the last claim was told so many rounds tell the hash alone: of those whom no copy reached,
-/// all but one in twenty are found by them, and are told at once.
+/// After the last claim was told so many rounds compare hashes with one random peer each: of those
+/// whom no copy reached, all but one in twenty are found so, and are told at once.
 const CHECK_ROUNDS: u8 = 3;
 
 const NEWS: Body = Body::Gossip { table: None };
+
+/// Checks follow each other by this share of the gossip interval.
+const CHECK_SHARE: u32 = 2;
 
 impl Engine {
     /// Lets a gossip round come soon.
@@ -69,16 +72,16 @@ impl Engine {
         if self.peers.is_empty() || silent {
             return;
         }
-        let mut fanout = self.config.gossip_fanout;
-        if !self.dissemination.is_empty() {
+        let (fanout, body, wait) = if !self.dissemination.is_empty() {
             let checks = if self.config.spreads_as_memberlist { 0 } else { CHECK_ROUNDS };
             self.check_rounds = checks;
+            (self.config.gossip_fanout, NEWS, self.config.gossip_interval)
         } else if self.check_rounds > 0 {
             self.check_rounds -= 1;
-            fanout = 1;
+            (1, Body::Compare, self.config.gossip_interval / CHECK_SHARE)
         } else {
             return;
-        }
+        };
         let mut targets = Vec::with_capacity(fanout);
         self.peers.gossip_targets(&mut self.rng, fanout, &mut targets);
         if self.config.spreads_as_memberlist {
@@ -86,10 +89,10 @@ impl Engine {
         }
         for id in targets {
             if let Some((_, address)) = self.aim_at(id) {
-                self.send(Outgoing::new(address, Some(id), NEWS));
+                self.send(Outgoing::new(address, Some(id), body.clone()));
             }
         }
-        let next = self.next_tick(now, self.config.gossip_interval);
+        let next = self.next_tick(now, wait);
         self.timers.set(Timer::Gossip, Some(next));
     }
 
@@ -103,7 +106,7 @@ impl Engine {
         }
     }
 
-    /// Tells one random peer the hash of the table, so that differences are found in calm too.
+    /// Compares hashes with one random peer, so that differences are found in calm too.
     pub(crate) fn exchange_round(&mut self, now: Time) {
         let hurries = self.hurries(now);
         let partner = self.peers.exchange_partner(&mut self.rng);
@@ -111,7 +114,7 @@ impl Engine {
             match self.table.standing() {
                 Standing::Member if hurries => self.begin_exchange(now, id, address),
                 Standing::Member if !self.config.spreads_as_memberlist => {
-                    self.send(Outgoing::new(address, Some(id), NEWS));
+                    self.send(Outgoing::new(address, Some(id), Body::Compare));
                 }
                 Standing::Member => self.call_exchange(id, address),
                 // Who is no member keeps informed without a word that others could take for one.

@@ -34,6 +34,9 @@ impl Engine {
         let lacking = updates.iter().filter_map(|u| self.absorb(now, u));
         let mut behind: Vec<MemberId> = lacking.filter(|_| answers).collect();
         let equal = heartbeat.sync == self.table.summary().sync;
+        let sender = heartbeat.sender.id;
+        // Who asks, and holds another table, is told this one's hashes, or better.
+        let asks = body == Body::Compare && !equal && self.peers.contains(sender);
         // Who is exchanging tables already is answered by that.
         let exchanging = matches!(
             body,
@@ -47,7 +50,6 @@ impl Engine {
         }
         behind.sort_unstable();
         behind.dedup();
-        let sender = heartbeat.sender.id;
         match body {
             Body::Ping { nonce, target } => {
                 return self.answer_ping(from, sender, nonce, target, behind, equal);
@@ -66,12 +68,12 @@ impl Engine {
             }
             Body::Nack { nonce } => self.probe_nacked(nonce),
             Body::Gossip { table: Some(part) } => self.answer_table(now, part, sender),
-            Body::Gossip { table: None } => {}
+            Body::Gossip { table: None } | Body::Compare => {}
             Body::Sketch(part) => self.receive_sketch(now, from, &heartbeat, part),
             Body::More { first, count } => self.receive_more(now, sender, first, count),
             Body::Wants { elements } => self.receive_wants(now, sender, &elements),
         }
-        if answers && (!behind.is_empty() || self.must_hear_of_its_end(&heartbeat)) {
+        if answers && (asks || !behind.is_empty() || self.must_hear_of_its_end(&heartbeat)) {
             self.send_news(from, sender, behind);
         }
     }

@@ -7,8 +7,8 @@
 //! ```
 //! The asker pays first and remembers nothing but whom it asked: its symbols are those of the
 //! moment. The answerer takes in symbols until they tell the difference (`headcount_state`), and
-//! answers only members, where its table has them. Of an element that only one side has, that side
-//! tells the member; where both have versions of it, both tell, and the merge decides.
+//! answers only members, where its table has them. It tells of every member that it knows and asks
+//! for the others; where the asker has newer word of one, it says so, as to anybody who is behind.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,6 +30,9 @@ const SESSION_PERIODS: u32 = 1;
 /// Symbols of which one difference takes up to so many halves: 1.35 to 1.72 are published (Yang,
 /// Gilad, Alizadeh, SIGCOMM 2024), few differences take more.
 const SYMBOLS_PER_DIFFERENCE_HALVES: usize = 4;
+
+/// From so many symbols on, a sketch grows by an eighth each time.
+const MANY_SYMBOLS: usize = 1_500;
 
 /// The fewest symbols that are worth a datagram.
 const SYMBOLS_MIN: usize = 16;
@@ -228,7 +231,9 @@ impl Engine {
         } else {
             // Whatever the live sets differ in must be found at least.
             let by_size = apart * SYMBOLS_PER_DIFFERENCE_HALVES / 2;
-            let awaited = (taken * 2).max(by_size).min(SKETCH_SYMBOLS_MAX);
+            // Twice as many at first; of many, not many more than are needed.
+            let more = if taken < MANY_SYMBOLS { taken } else { taken / 8 };
+            let awaited = (taken + more).max(by_size).min(SKETCH_SYMBOLS_MAX);
             session.awaited = awaited;
             self.reconciling.keep(peer, session);
             self.send(answer(taken, awaited - taken));
@@ -246,16 +251,15 @@ impl Engine {
                 tell.push(id);
                 continue;
             }
-            // Who is dead here is told of at once: if it lives there, in a later life, the answer
-            // says so.
-            let dead = |id: &MemberId| self.table.get(*id).is_some_and(|record| !record.is_live());
-            let known_dead: Vec<MemberId> =
-                self.table.sharing_prefix(*element).filter(dead).collect();
-            if known_dead.is_empty() {
+            // Who is known here is told of at once: if the peer holds newer word, it answers.
+            let before = tell.len();
+            tell.extend(self.table.sharing_prefix(*element));
+            if tell.len() == before {
                 want.push(*element);
             }
-            tell.extend(known_dead);
         }
+        tell.sort_unstable();
+        tell.dedup();
         if tell.len() > DIFFERENCES_MAX {
             let too_many = Body::More { first: 0, count: 0 };
             return self.send(Outgoing::new(address, Some(peer), too_many));

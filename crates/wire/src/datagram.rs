@@ -56,6 +56,9 @@ pub enum Body {
         /// The nonce of the ping-req.
         nonce: u32,
     },
+    /// The sender's hashes, to be compared: who holds another table answers with what the sender
+    /// lacks, if that is known, or else with its own hashes.
+    Compare,
     /// A gossip round: news, and perhaps the sender's table.
     Gossip {
         /// What the updates are to the sender's table; `None`: news, or nothing but the hashes
@@ -221,6 +224,7 @@ impl Body {
                 want_nack: ask.want_nack,
             },
             ProtoBody::Nack(nack) => Body::Nack { nonce: nack.nonce },
+            ProtoBody::Compare(proto::Compare {}) => Body::Compare,
             ProtoBody::Gossip(gossip) => Body::Gossip {
                 table: gossip
                     .table

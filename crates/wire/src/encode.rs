@@ -40,6 +40,7 @@ impl Message<'_> {
                 m.varint(3, want_nack.into());
             }),
             Body::Nack { nonce } => self.nested(5, |m| m.fixed32(1, nonce)),
+            Body::Compare => self.nested(10, |_| {}),
             Body::Gossip { table } => self.nested(6, |m| {
                 if let Some(TablePart { complete, reply }) = table {
                     m.nested(1, |m| {

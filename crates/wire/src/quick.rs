@@ -49,6 +49,7 @@ pub(crate) fn datagram(payload: &[u8], pool: &AttributesPool) -> Option<Payload<
             let table = transpose(gossip.optional(1)?.map(table_part))?;
             gossip.end(Body::Gossip(proto::Gossip { table }))
         }
+        10 => fields.nested(10)?.end(Body::Compare(proto::Compare {})),
         _ => None,
     }?;
     let updates = fields.updates(pool)?;
@@ -255,6 +256,7 @@ mod tests {
             ),
             prop::option::of(table).prop_map(|table| Body::Gossip(proto::Gossip { table })),
             any::<u32>().prop_map(|nonce| Body::Nack(proto::Nack { nonce })),
+            Just(Body::Compare(proto::Compare {})),
             (any::<u32>(), target(), any::<bool>()).prop_map(|(nonce, target, want_nack)| {
                 Body::PingReq(proto::PingReq { nonce, target: Some(target), want_nack })
             }),
@@ -303,7 +305,10 @@ mod tests {
     }
 
     fn is_frequent(datagram: &Datagram) -> bool {
-        matches!(datagram.body, Meaning::Ping { .. } | Meaning::Ack { .. } | Meaning::Gossip { .. })
+        matches!(
+            datagram.body,
+            Meaning::Ping { .. } | Meaning::Ack { .. } | Meaning::Gossip { .. } | Meaning::Compare
+        )
     }
 
     proptest! {

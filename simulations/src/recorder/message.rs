@@ -90,6 +90,7 @@ impl Decoded {
                     }
                 };
             }
+            Body::Compare => said.kind = "compare",
             Body::Sketch(part) => {
                 said.kind = "sketch";
                 let (symbols, first) = (part.symbols.len(), part.first);

@@ -319,6 +319,10 @@ pub struct Wants {
     #[prost(fixed64, repeated, tag = "1")]
     pub elements: ::prost::alloc::vec::Vec<u64>,
 }
+/// Nothing but the heartbeat's hashes, and perhaps news: a receiver that holds another table answers
+/// with what the sender lacks, if its hash shows that, or else with its own hashes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Compare {}
 /// The payload of one datagram.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Datagram {
@@ -329,7 +333,7 @@ pub struct Datagram {
     #[prost(message, repeated, tag = "15")]
     pub updates: ::prost::alloc::vec::Vec<Update>,
     /// What it is about. Required.
-    #[prost(oneof = "datagram::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "datagram::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub body: ::core::option::Option<datagram::Body>,
 }
 /// Nested message and enum types in `Datagram`.
@@ -361,6 +365,9 @@ pub mod datagram {
         /// What the sketch has told.
         #[prost(message, tag = "9")]
         Wants(super::Wants),
+        /// The sender's hashes, to be compared.
+        #[prost(message, tag = "10")]
+        Compare(super::Compare),
     }
 }
 /// The first frame of either side.

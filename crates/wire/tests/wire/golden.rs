@@ -42,7 +42,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
-const DATAGRAMS: [&str; 8] = [
+const DATAGRAMS: [&str; 9] = [
     "\
      4801efcdab89674523011c5ea9930a2b092cf46c1f933a5303158c2d26d8189f8d0625bbbbaaaa29\
      080706050403020135addeadde3880a305402a120a0d0d0c0b0a154f7937cf\
@@ -77,6 +77,10 @@ const DATAGRAMS: [&str; 8] = [
     "\
      4801efcdab8967452301b7fa46040a2b092cf46c1f933a5303158c2d26d8189f8d0625bbbbaaaa29\
      080706050403020135addeadde3880a305402a4a120a1018171615141312110100000000000000\
+     ",
+    "\
+     4801efcdab8967452301356da9040a2b092cf46c1f933a5303158c2d26d8189f8d0625bbbbaaaa29\
+     080706050403020135addeadde3880a305402a5200\
      ",
 ];
 

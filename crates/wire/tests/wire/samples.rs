@@ -161,7 +161,7 @@ pub(crate) fn symbols(count: u32) -> Vec<Symbol> {
     (0..count).map(symbol).collect()
 }
 
-pub(crate) fn bodies() -> [(&'static str, Body); 8] {
+pub(crate) fn bodies() -> [(&'static str, Body); 9] {
     [
         ("ping", Body::Ping { nonce: 0x0a0b_0c0d, target: Some(target("orders-2").process) }),
         (
@@ -177,6 +177,7 @@ pub(crate) fn bodies() -> [(&'static str, Body); 8] {
         ("sketch", Body::Sketch(SketchPart { first: 3, live: 300, symbols: symbols(2) })),
         ("more", Body::More { first: 5, count: 300 }),
         ("wants", Body::Wants { elements: vec![0x1112_1314_1516_1718, 1] }),
+        ("compare", Body::Compare),
     ]
 }
 

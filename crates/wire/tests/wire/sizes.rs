@@ -20,11 +20,11 @@ fn idle_datagrams() -> [(&'static str, usize); 3] {
     let target = Some(samples::target("orders-2").process);
     let ping = Body::Ping { nonce: u32::MAX, target };
     let ack = Body::Ack { nonce: u32::MAX, responder: None, not_me: false };
-    let gossip = Body::Gossip { table: None };
+    let gossip = Body::Compare;
     [
         ("idle ping", bytes(&samples::idle_heartbeat(), &ping)),
         ("idle ack", bytes(&samples::idle_ack_heartbeat(), &ack)),
-        ("idle gossip", bytes(&samples::idle_heartbeat(), &gossip)),
+        ("idle compare", bytes(&samples::idle_heartbeat(), &gossip)),
     ]
 }
 
@@ -75,7 +75,7 @@ fn print_table(table: &str) {
 const EXPECTED: &[(&str, usize)] = &[
     ("idle ping", 60),
     ("idle ack", 59),
-    ("idle gossip", 50),
+    ("idle compare", 50),
     ("ping", 71),
     ("ack", 84),
     ("ping-req", 84),
@@ -84,6 +84,7 @@ const EXPECTED: &[(&str, usize)] = &[
     ("sketch", 92),
     ("more", 66),
     ("wants", 79),
+    ("compare", 61),
     ("hello", 135),
     ("refuse", 148),
     ("chunk", 248),

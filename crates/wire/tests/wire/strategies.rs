@@ -80,6 +80,7 @@ pub(crate) fn body() -> impl Strategy<Value = Body> {
         (any::<u32>(), target(), any::<bool>())
             .prop_map(|(nonce, target, want_nack)| Body::PingReq { nonce, target, want_nack }),
         any::<u32>().prop_map(|nonce| Body::Nack { nonce }),
+        Just(Body::Compare),
         proptest::option::of(table).prop_map(|table| Body::Gossip { table }),
         sketch,
         (number(), number()).prop_map(|(first, count)| Body::More { first, count }),

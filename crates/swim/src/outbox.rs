@@ -106,8 +106,11 @@ impl Engine {
             _ => {}
         }
         let (mut datagram, told) = self.begin_datagram(now, outgoing, &outgoing.body);
-        // Copies are counted, so none is spent on one that is no member, or that knows all.
-        let waiting = !self.dissemination.is_empty() && !outgoing.up_to_date;
+        // Copies are counted, so none is spent on one that is no member, that knows all, or with
+        // whom an exchange is under way, which tells what it lacks.
+        let exchanging = matches!(outgoing.body, Body::Wants { .. } | Body::More { .. })
+            || !outgoing.front.is_empty();
+        let waiting = !self.dissemination.is_empty() && !outgoing.up_to_date && !exchanging;
         if told < outgoing.front.len() {
             self.tell_the_rest(outgoing, told);
         } else if waiting && outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {

@@ -116,9 +116,20 @@ impl Reconciling {
         self.unanswered += 1;
     }
 
+    /// Whether an exchange with `peer` began lately, whoever began it.
+    fn is_at_it(&self, now: Time, peer: MemberId) -> bool {
+        let answering = self.sessions.get(&peer).is_some_and(|session| session.expires > now);
+        answering || self.was_asked(now, peer)
+    }
+
+    /// Whether `peer` was sent a sketch lately.
+    fn was_asked(&self, now: Time, peer: MemberId) -> bool {
+        self.asked.get(&peer).is_some_and(|until| *until > now)
+    }
+
     /// Whether `peer`, which sends an answer, was asked lately.
     fn is_answer(&mut self, now: Time, peer: MemberId) -> bool {
-        let asked = self.asked.get(&peer).is_some_and(|until| *until > now);
+        let asked = self.was_asked(now, peer);
         if asked {
             self.unanswered = 0;
         }
@@ -152,6 +163,9 @@ impl Engine {
     /// Begins an exchange with a peer: sends it the first symbols of this node's live records.
     pub(crate) fn send_sketch(&mut self, now: Time, peer: MemberId) {
         let Some((_, address)) = self.aim_at(peer) else { return };
+        if self.reconciling.is_at_it(now, peer) {
+            return;
+        }
         // A newcomer says who it is: not everybody has heard of it.
         let own = self.own_record().filter(|_| self.hurries(now)).map(|own| own.update(now));
         let own_bytes = own.as_ref().map_or(0, update_bytes);
@@ -180,6 +194,10 @@ impl Engine {
             let over_a_stream = Body::More { first: 0, count: 0 };
             return self.send(Outgoing::new(from, Some(peer), over_a_stream));
         };
+        // Of two that ask each other at once, the one with the smaller id is answered.
+        if self.reconciling.was_asked(now, peer) && self.table.own_id() < peer {
+            return;
+        }
         let (ours, first) = (self.table.summary().sync, part.first as usize);
         let running = self.reconciling.session(now, peer);
         if heartbeat.sync == ours || self.bulk.is_spent(now) {

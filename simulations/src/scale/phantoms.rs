@@ -85,7 +85,7 @@ impl Simulation {
                 running.engine.receive(running.clock.local(self.now), transmit.to, &ack);
                 None
             }
-            Body::Gossip { table: None } if node == 0 && datagram.updates.is_empty() => {
+            Body::Compare if node == 0 && datagram.updates.is_empty() => {
                 Some(Transmit { to: self.nodes.get(1)?.address, ..transmit })
             }
             _ => None,

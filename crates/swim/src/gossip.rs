@@ -156,6 +156,9 @@ impl Engine {
             self.stats.news_told += lacked.len() as u64;
             return lacked;
         }
+        if peer && self.hurry.relapses(now) {
+            self.exchange_soon(now);
+        }
         if due {
             match self.peer_address(sender) {
                 Some(address) => self.begin_exchange(now, sender, address),
@@ -198,12 +201,12 @@ impl Engine {
         self.table.len() * RECORD_BYTES_MIN <= self.config.datagram_budget
     }
 
-    /// Exchanges whole tables over a stream, if one may be opened; a part of the table goes by
-    /// datagram where none can.
+    /// Exchanges whole tables over a stream, unless much of the table was handed out lately; a part of
+    /// it goes by datagram where no stream can be opened.
     pub(crate) fn exchange_by_stream(&mut self, now: Time, peer: MemberId, to: SocketAddr) {
         if !self.pace.may_stream(now, peer) {
             self.send_table(peer, to, true);
-        } else {
+        } else if self.bulk.take_table(now, self.table.len()) {
             self.call_exchange(peer, to);
         }
     }

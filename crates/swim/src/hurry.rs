@@ -6,6 +6,7 @@
 //! ```text
 //!   calm ── 16 members learned within two gossip intervals, or a join ──> in a hurry
 //!        <─ fewer were learned lately, and after a join: a peer has the same table ──
+//!        ── within three periods after that: a peer has another table ──>
 //! ```
 
 use std::time::Duration;
@@ -25,6 +26,12 @@ const EXCHANGES_PER_PERIOD: u32 = 10;
 /// Who has just joined hurries for so many periods at most.
 const AFTER_JOIN_PERIODS: u32 = 3;
 
+/// After a hurry so many windows are not quite calm: three periods with the usual gossip interval.
+const UNSETTLED_WINDOWS: u32 = 15;
+
+/// So long is a hurry that another table gives rise to: a period, or until a peer has the same one.
+const RELAPSE_WINDOWS: u32 = 5;
+
 /// How many members were learned of lately.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hurry {
@@ -35,12 +42,21 @@ pub(crate) struct Hurry {
     before: u32,
     /// In a hurry until then, whatever is learned, unless a peer has the same table.
     until: Time,
+    /// Until then another table is a reason for hurry again.
+    unsettled_until: Time,
 }
 
 impl Hurry {
     /// Counts newcomers over windows of this length.
     pub(crate) fn new(window: Duration) -> Hurry {
-        Hurry { window, began: Time::ZERO, learned: 0, before: 0, until: Time::ZERO }
+        Hurry {
+            window,
+            began: Time::ZERO,
+            learned: 0,
+            before: 0,
+            until: Time::ZERO,
+            unsettled_until: Time::ZERO,
+        }
     }
 
     /// A member was learned of.
@@ -52,16 +68,29 @@ impl Hurry {
             self.began = now;
         }
         self.learned += 1;
+        if self.is_on(now) {
+            self.unsettled_until = now + self.window * UNSETTLED_WINDOWS;
+        }
     }
 
     /// Hurries until then, or until a peer has the same table.
     pub(crate) fn begin(&mut self, until: Time) {
         self.until = until;
+        self.unsettled_until = self.unsettled_until.max(until);
     }
 
     /// A peer has the same table.
     pub(crate) fn caught_up(&mut self) {
         self.until = Time::ZERO;
+    }
+
+    /// A peer has another table: true if that is a reason for hurry.
+    pub(crate) fn relapses(&mut self, now: Time) -> bool {
+        let unsettled = now < self.unsettled_until;
+        if unsettled {
+            self.until = self.until.max(now + self.window * RELAPSE_WINDOWS);
+        }
+        unsettled
     }
 
     pub(crate) fn is_on(&self, now: Time) -> bool {
@@ -106,7 +135,7 @@ impl Engine {
         (self.config.period / EXCHANGES_PER_PERIOD).mul_f64(jitter)
     }
 
-    fn exchange_soon(&mut self, now: Time) {
+    pub(crate) fn exchange_soon(&mut self, now: Time) {
         let soon = now + self.hurried_wait();
         if self.timers.get(Timer::Exchange).is_none_or(|at| at > soon) {
             self.timers.set(Timer::Exchange, Some(soon));
@@ -150,6 +179,9 @@ mod tests {
         assert!(hurry.is_on(at(499)));
         assert!(!hurry.is_on(at(500)));
         hurry.caught_up();
-        assert!(!hurry.is_on(at(499)));
+        assert!(!hurry.is_on(at(400)));
+        assert!(hurry.relapses(at(400)) && hurry.is_on(at(401)), "it was too soon");
+        hurry.caught_up();
+        assert!(!hurry.relapses(at(500)) && !hurry.is_on(at(500)));
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct Decoded {
     pub(super) updates: Vec<Update>,
     /// Who is meant or answered.
     party: Option<MemberId>,
+    /// It names the process that it is for, and no member.
+    for_recipient: bool,
 }
 
 impl Decoded {
@@ -67,7 +69,7 @@ impl Decoded {
         };
         let mut said = Said::from(datagram.heartbeat);
         match datagram.body {
-            Body::Ping { nonce, .. } => said.ping(nonce),
+            Body::Ping { nonce, target } => said.ping(nonce, target.is_some()),
             Body::Ack { nonce, responder, not_me } => said.ack(nonce, responder, not_me),
             Body::PingReq { nonce, target, want_nack } => {
                 said.kind = "ping_req";
@@ -140,7 +142,7 @@ impl Decoded {
                 said.note = if last { "the last" } else { "" }.to_owned();
                 updates = rows;
             }
-            Frame::Ping { nonce, .. } => said.ping(nonce),
+            Frame::Ping { nonce, .. } => said.ping(nonce, true),
             Frame::Ack { nonce, not_me } => said.ack(nonce, None, not_me),
         }
         said.decoded(updates, names)
@@ -154,7 +156,16 @@ impl Decoded {
             note: why.to_owned(),
             claims: Vec::new(),
         };
-        Decoded { message, updates: Vec::new(), party: None }
+        Decoded { message, updates: Vec::new(), party: None, for_recipient: false }
+    }
+
+    /// The same, sent to this member.
+    pub(super) fn sent_to(mut self, recipient: Option<MemberId>, names: &Names) -> Decoded {
+        if self.for_recipient {
+            self.party = recipient;
+            self.message.about = recipient.map(|recipient| names.member(recipient));
+        }
+        self
     }
 
     /// All of it.
@@ -177,18 +188,21 @@ struct Said {
     kind: &'static str,
     nonce: Option<u32>,
     party: Option<MemberId>,
+    for_recipient: bool,
     note: String,
 }
 
 impl Said {
     fn from(heartbeat: Heartbeat) -> Said {
         let sender = heartbeat.sender.id;
-        Said { sender, kind: "", nonce: None, party: None, note: String::new() }
+        let (party, for_recipient) = (None, false);
+        Said { sender, kind: "", nonce: None, party, for_recipient, note: String::new() }
     }
 
-    fn ping(&mut self, nonce: u32) {
+    fn ping(&mut self, nonce: u32, targeted: bool) {
         self.kind = "ping";
         self.nonce = Some(nonce);
+        self.for_recipient = targeted;
     }
 
     fn ack(&mut self, nonce: u32, responder: Option<Target>, not_me: bool) {
@@ -206,7 +220,8 @@ impl Said {
             note: self.note,
             claims: Vec::new(),
         };
-        Decoded { message, updates, party: self.party }
+        let for_recipient = self.for_recipient;
+        Decoded { message, updates, party: self.party, for_recipient }
     }
 }
 

@@ -171,19 +171,21 @@ impl Recorder {
         let Some(recording) = self.0.as_mut() else { return };
         recording.meter.iter_mut().for_each(|meter| meter.sent(at, node, bytes.len()));
         recording.tell(bytes, Decoded::datagram);
-        recording.message(at, node, bytes, Decoded::datagram, |names, message| Happening::Sent {
-            to: to.map(|to| names.node(to)),
-            bytes: bytes.len(),
-            fate: match (to, verdict) {
-                (None, _) => DropReason::NobodyThere.as_str(),
-                (_, Verdict::Drop(reason)) => reason.as_str(),
-                (_, Verdict::Pass | Verdict::Deliver(_)) => ARRIVES,
-            },
-            after_s: match (to, verdict) {
-                (Some(_), Verdict::Deliver(delivery)) => delivery.after.as_secs_f64(),
-                _ => 0.0,
-            },
-            message,
+        recording.message(at, (node, to), bytes, Decoded::datagram, |names, message| {
+            Happening::Sent {
+                to: to.map(|to| names.node(to)),
+                bytes: bytes.len(),
+                fate: match (to, verdict) {
+                    (None, _) => DropReason::NobodyThere.as_str(),
+                    (_, Verdict::Drop(reason)) => reason.as_str(),
+                    (_, Verdict::Pass | Verdict::Deliver(_)) => ARRIVES,
+                },
+                after_s: match (to, verdict) {
+                    (Some(_), Verdict::Deliver(delivery)) => delivery.after.as_secs_f64(),
+                    _ => 0.0,
+                },
+                message,
+            }
         });
     }
 
@@ -196,7 +198,7 @@ impl Recorder {
         corrupt: bool,
     ) {
         let Some(recording) = self.0.as_mut() else { return };
-        recording.message(at, node, bytes, Decoded::datagram, |names, message| {
+        recording.message(at, (node, Some(node)), bytes, Decoded::datagram, |names, message| {
             let (from, bytes) = (names.node(from), bytes.len());
             Happening::Received { from, bytes, corrupt, message }
         });
@@ -217,11 +219,8 @@ impl Recorder {
         recording.meter.iter_mut().for_each(|meter| meter.sent(at, node, bytes));
         let body = frame.get(PREFIX_BYTES..).unwrap_or_default();
         recording.tell(body, Decoded::frame);
-        recording.message(at, node, body, Decoded::frame, |names, message| Happening::FrameSent {
-            to: names.node(peer),
-            stream,
-            bytes,
-            message,
+        recording.message(at, (node, Some(peer)), body, Decoded::frame, |names, message| {
+            Happening::FrameSent { to: names.node(peer), stream, bytes, message }
         });
     }
 
@@ -230,7 +229,7 @@ impl Recorder {
         let Some(recording) = self.0.as_mut() else { return };
         let (bytes, End { stream, node, peer }) = (frame.len(), end);
         let body = frame.get(PREFIX_BYTES..).unwrap_or_default();
-        recording.message(at, node, body, Decoded::frame, |names, message| {
+        recording.message(at, (node, Some(node)), body, Decoded::frame, |names, message| {
             Happening::FrameReceived { from: names.node(peer), stream, bytes, message }
         });
     }
@@ -377,11 +376,12 @@ impl Recording {
         decoded.updates.iter().for_each(|update| spread.sent(update));
     }
 
-    /// A message is for the node that handles it, and for the members that it speaks of.
+    /// A message is for the node that handles it, and for the members that it speaks of; it goes to
+    /// `to`.
     fn message(
         &mut self,
         at: Time,
-        node: usize,
+        (node, to): (usize, Option<usize>),
         bytes: &[u8],
         decode: impl FnOnce(&[u8], ClusterId, &Names) -> Decoded,
         what: impl FnOnce(&Names, Message) -> Happening,
@@ -394,7 +394,8 @@ impl Recording {
         if !viewer && log.member.is_none() {
             return;
         }
-        let decoded = decode(bytes, self.cluster, &self.names);
+        let recipient = to.and_then(|to| self.names.member_at(to));
+        let decoded = decode(bytes, self.cluster, &self.names).sent_to(recipient, &self.names);
         let message = match log.member {
             _ if viewer => Some(decoded.whole(&self.names)),
             Some(member) => decoded.about(member, &self.names),

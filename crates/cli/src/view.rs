@@ -24,8 +24,7 @@ pub(crate) struct View {
     /// How many members failed and have not come back: what they hold nobody knows.
     pub(crate) failed_lately: usize,
     /// While all heard agree: with 95 % confidence at most this share of the members holds another
-    /// view. Absent otherwise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// view. Null otherwise.
     pub(crate) differing_at_most: Option<f64>,
     /// What all members answered, if they were asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]

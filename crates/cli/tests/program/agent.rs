@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Agent, eventually, headcount, keys};
+use crate::support::{Agent, VIEW_FIELDS, eventually, headcount, keys};
 
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
 
@@ -36,7 +36,7 @@ fn pairs(expected: [(&str, &str); 3]) -> Vec<(String, String)> {
 fn agents_joined_through_any_of_them_list_the_same_members() {
     let agents = cluster();
     let views: Vec<Value> = agents.iter().map(Agent::view).collect();
-    assert_eq!(keys(&views[0]), ["agree", "live", "members", "node", "of", "view_id"]);
+    assert_eq!(keys(&views[0]), VIEW_FIELDS);
     for view in &views {
         assert_eq!(view["members"], views[0]["members"]);
         assert_eq!(view["view_id"], views[0]["view_id"]);
@@ -46,11 +46,32 @@ fn agents_joined_through_any_of_them_list_the_same_members() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let lines: Vec<&str> = ended.stdout.lines().collect();
     let id = views[0]["view_id"].as_str().expect("text");
-    assert_eq!(lines[0], format!("view {id}  agree 2/2 heard, 3 live"));
+    assert!(lines[0].starts_with(&format!("view {id}  agree 2/2 heard in ")), "{}", lines[0]);
+    assert!(lines[0].ends_with(" s, of 3 live, 0 failed lately"), "{}", lines[0]);
     assert!(lines[2].starts_with("name  address"), "{}", ended.stdout);
     let [a, b, c] = [lines[3], lines[4], lines[5]];
     assert!(a.starts_with("a ") && a.contains("east") && a.ends_with("role=db"), "{a}");
     assert!(b.starts_with("b ") && c.starts_with("c "), "{}", ended.stdout);
+}
+
+#[test]
+fn a_census_asks_all_and_says_who_does_not_answer() {
+    let [a, b, c] = cluster();
+    let census = |agent: &Agent| {
+        let ended = headcount(&["view", "--census", "--agent", &agent.http]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.stdout
+    };
+    let view = b.view();
+    let id = view["view_id"].as_str().expect("text").to_owned();
+    let said = census(&a);
+    assert!(said.starts_with(&format!("view {id}  ")), "{said}");
+    assert!(said.trim_end().ends_with("\ncensus: 3 of 3 hold this view"), "{said}");
+    c.kill();
+    // Until it is declared dead it is asked in vain; from then on the agreement is that of a part.
+    let said = census(&a);
+    let silent = said.contains("\ncensus: 2 of 3 hold this view\n  1 did not answer: c");
+    assert!(silent || said.contains("  partial: agree"), "{said}");
 }
 
 #[test]

@@ -224,6 +224,19 @@ pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// The fields of a view as JSON, sorted; `census` besides when one was asked for.
+pub(crate) const VIEW_FIELDS: [&str; 9] = [
+    "agree",
+    "differing_at_most",
+    "failed_lately",
+    "live",
+    "members",
+    "node",
+    "of",
+    "view_id",
+    "window_s",
+];
+
 /// The keys of a JSON object, sorted.
 pub(crate) fn keys(object: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> =

@@ -36,6 +36,9 @@ const DEAD_TOLD_MAX: usize = 16;
 /// A first telling waits this share of the gossip interval for others to go with.
 const BATCHING_SHARE: u32 = 5;
 
+/// Where more claims wait than one datagram holds, rounds follow each other as soon as that.
+const BACKLOG: usize = 24;
+
 /// memberlist tells the dead of news for thirty seconds (its GossipToTheDeadTime on a LAN).
 const GOSSIP_TO_LOST_PERIODS: u32 = 30;
 
@@ -75,7 +78,10 @@ impl Engine {
         let (fanout, body, wait) = if !self.dissemination.is_empty() {
             let checks = if self.config.spreads_as_memberlist { 0 } else { CHECK_ROUNDS };
             self.check_rounds = checks;
-            (self.config.gossip_fanout, NEWS, self.config.gossip_interval)
+            let backlog =
+                self.dissemination.len() > BACKLOG && !self.config.spreads_as_memberlist;
+            let rounds = if backlog { BATCHING_SHARE } else { 1 };
+            (self.config.gossip_fanout, NEWS, self.config.gossip_interval / rounds)
         } else if self.check_rounds > 0 {
             self.check_rounds -= 1;
             (1, Body::Compare, self.config.gossip_interval / CHECK_SHARE)

@@ -129,7 +129,8 @@ impl Engine {
         let Target { id, process } = heartbeat.sender;
         self.table.hold(id).is_some_and(|held| {
             let same = Process::of(id, held.life().instance) == process;
-            !held.is_live() && !(same && held.status() == Status::Left)
+            let goodbye = same && held.status() == Status::Left;
+            !held.is_live() && !goodbye
         })
     }
 }

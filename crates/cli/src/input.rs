@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headcount::Detector;
+use headcount::{Detector, Exchange};
 
 /// A duration with its unit: `200ms`, `5s`, `1m 30s`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -41,6 +41,12 @@ pub(crate) fn tag(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("is not a tag; write key=value, for example role=api".to_owned()),
     }
+}
+
+/// The name of a way to exchange tables.
+pub(crate) fn exchange(text: &str) -> Result<Exchange, String> {
+    let unknown = || "is no way to exchange tables; use auto, full, sketch or stream".to_owned();
+    Exchange::from_name(text).ok_or_else(unknown)
 }
 
 /// A detector's name.

@@ -78,8 +78,7 @@ impl Engine {
         let (fanout, body, wait) = if !self.dissemination.is_empty() {
             let checks = if self.config.spreads_as_memberlist { 0 } else { CHECK_ROUNDS };
             self.check_rounds = checks;
-            let backlog =
-                self.dissemination.len() > BACKLOG && !self.config.spreads_as_memberlist;
+            let backlog = self.dissemination.len() > BACKLOG && !self.config.spreads_as_memberlist;
             let rounds = if backlog { BATCHING_SHARE } else { 1 };
             (self.config.gossip_fanout, NEWS, self.config.gossip_interval / rounds)
         } else if self.check_rounds > 0 {

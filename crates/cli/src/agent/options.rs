@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use headcount::{Builder, Detector, Node};
+use headcount::{Builder, Detector, Exchange, Node};
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::failure::Failure;
@@ -73,6 +73,11 @@ pub(crate) struct Options {
     #[serde(deserialize_with = "detector")]
     detector: Option<Detector>,
 
+    /// How tables that differ become one: auto, full, sketch or stream. Default: auto
+    #[arg(long, value_name = "WAY", value_parser = input::exchange)]
+    #[serde(deserialize_with = "exchange")]
+    exchange: Option<Exchange>,
+
     /// How long dead members are kept and shown. Default: 5m
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
     #[serde(deserialize_with = "duration")]
@@ -107,6 +112,7 @@ impl Options {
             http_any_address: self.http_any_address || file.http_any_address,
             period: self.period.or(file.period),
             detector: self.detector.or(file.detector),
+            exchange: self.exchange.or(file.exchange),
             tombstone_ttl: self.tombstone_ttl.or(file.tombstone_ttl),
         }
     }
@@ -152,6 +158,9 @@ impl Options {
         }
         if let Some(detector) = self.detector {
             builder = builder.detector(detector);
+        }
+        if let Some(exchange) = self.exchange {
+            builder = builder.exchange(exchange);
         }
         if let Some(ttl) = self.tombstone_ttl {
             builder = builder.tombstone_ttl(ttl);
@@ -200,6 +209,10 @@ fn detector<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Detector>, D::
     parsed(&String::deserialize(value)?, input::detector).map(Some)
 }
 
+fn exchange<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Exchange>, D::Error> {
+    parsed(&String::deserialize(value)?, input::exchange).map(Some)
+}
+
 fn seeds<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
     Vec::<String>::deserialize(value)?.iter().map(|seed| parsed(seed, input::host_port)).collect()
 }
@@ -231,6 +244,7 @@ mod tests {
             http_any_address = true
             period = "500ms"
             detector = "swim"
+            exchange = "stream"
             tombstone_ttl = "10m"
             "#,
         )
@@ -239,6 +253,7 @@ mod tests {
         assert_eq!(options.tag, [("role".to_owned(), "api".to_owned())]);
         assert_eq!(options.period, Some(Duration::from_millis(500)));
         assert_eq!(options.detector, Some(Detector::Swim));
+        assert_eq!(options.exchange, Some(Exchange::Stream));
         assert_eq!(options.tombstone_ttl, Some(Duration::from_secs(600)));
     }
 
@@ -250,6 +265,7 @@ mod tests {
             ("seed = [\"host\"]", ["line 1", "seed", "host:port"]),
             ("bind = 7946", ["line 1", "bind", "expected a string"]),
             ("detector = \"phi\"", ["line 1", "detector", "lifeguard"]),
+            ("exchange = \"merkle\"", ["line 1", "exchange", "sketch"]),
         ] {
             let error = file(text).expect_err(text).to_string();
             assert!(hints.iter().all(|hint| error.contains(hint)), "{error}");

@@ -17,6 +17,7 @@ fn a_flag_that_cannot_be_is_named_with_its_remedy() {
     agent("--tag", "role", &["key=value"]);
     agent("--period", "5", &["unit", "200ms"]);
     agent("--detector", "phi", &["lifeguard or swim"]);
+    agent("--exchange", "merkle", &["auto, full, sketch or stream"]);
     let local = |flag: &str, value: &str, hints: &[&str]| {
         refused(&["local", flag, value], &[&[flag, value], hints].concat());
     };

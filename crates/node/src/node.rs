@@ -185,8 +185,8 @@ impl Node {
     }
 
     /// Asks every live member which view it holds, itself included: what [`Members::agreement`]
-    /// can only estimate. Takes a period or two, five with 10,000 members; callers at the same time
-    /// get the same census. Cancel safe.
+    /// can only estimate. Takes a period or two, six with 10,000 members and more; callers at the
+    /// same time get the same census. Cancel safe.
     ///
     /// # Errors
     /// [`NodeError::Stopped`].

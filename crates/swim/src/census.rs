@@ -17,10 +17,13 @@ use crate::event::Event;
 use crate::outbox::Outgoing;
 use crate::timers::Timer;
 
-/// So many members are asked in a period, in this many batches: with 10,000 members a census takes
-/// five periods, and its pings about 170 KB a period with IP and UDP headers.
-const ASKED_PER_PERIOD: usize = 2_000;
-const BATCHES_PER_PERIOD: u32 = 20;
+/// So many members are asked in a period at least, in this many batches: about 170 KB with IP and
+/// UDP headers.
+const ASKED_PER_PERIOD_MIN: usize = 2_000;
+const BATCHES_PER_PERIOD: usize = 20;
+
+/// However many members there are, all are asked within so many periods.
+const PERIODS_MAX: usize = 4;
 
 /// Each member is asked so often before it counts as silent.
 const PASSES: u32 = 2;
@@ -95,7 +98,8 @@ impl Engine {
             counting.passes += 1;
             counting.to_ask = counting.waiting.iter().copied().collect();
         }
-        let batch = (ASKED_PER_PERIOD / BATCHES_PER_PERIOD as usize).min(counting.to_ask.len());
+        let per_period = (self.peers.len() / PERIODS_MAX).max(ASKED_PER_PERIOD_MIN);
+        let batch = per_period.div_ceil(BATCHES_PER_PERIOD).min(counting.to_ask.len());
         for id in counting.to_ask.split_off(counting.to_ask.len() - batch) {
             match self.peer_address(id) {
                 Some(address) => {
@@ -110,7 +114,7 @@ impl Engine {
         }
         // The last to be asked have a whole period to answer.
         let batches = if counting.to_ask.is_empty() { BATCHES_PER_PERIOD } else { 1 };
-        let wait = self.config.period / BATCHES_PER_PERIOD * batches;
+        let wait = self.config.period / BATCHES_PER_PERIOD as u32 * batches as u32;
         self.timers.set(Timer::Census, Some(now + wait));
         self.counting = Some(counting);
     }

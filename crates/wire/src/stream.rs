@@ -92,7 +92,7 @@ pub enum RefuseCode {
     Other,
     /// No protocol version is common to both.
     Protocol,
-    /// Too many streams at once; come back later.
+    /// Too much was asked of it lately; ask the members named, or come back later.
     Busy,
     /// The node is leaving the cluster.
     Leaving,

@@ -138,7 +138,7 @@ where
 }
 
 /// Name without the `_total` that the text format adds, meaning, and value.
-fn totals(stats: &NodeStats) -> [(&'static str, &'static str, u64); 29] {
+fn totals(stats: &NodeStats) -> [(&'static str, &'static str, u64); 32] {
     let (p, s) = (&stats.protocol, &stats.sockets);
     [
         ("datagrams_sent", "Datagrams sent", p.datagrams_sent),
@@ -158,7 +158,10 @@ fn totals(stats: &NodeStats) -> [(&'static str, &'static str, u64); 29] {
         ("failures_declared", "Members that this node itself declared dead", p.failures_declared),
         ("checks", "Claims of a death checked with their subject first", p.checks),
         ("exchanges_datagram", "Table exchanges begun in datagrams", p.exchanges_datagram),
+        ("exchanges_sketch", "Table exchanges begun by sketches", p.exchanges_sketch),
         ("exchanges_stream", "Table exchanges begun over streams", p.exchanges_stream),
+        ("news_told", "Records told to peers whose hash showed that they lacked them", p.news_told),
+        ("streams_redirected", "Callers sent on to other members", p.streams_redirected),
         ("outbox_dropped", "Datagrams dropped, the queue being full", p.outbox_dropped),
         ("dissemination_dropped", "Claims dropped, the queue being full", p.dissemination_dropped),
         ("relays_dropped", "Relay requests dropped, too many being open", p.relays_dropped),

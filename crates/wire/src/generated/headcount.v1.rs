@@ -482,7 +482,7 @@ pub enum RefuseCode {
     Other = 0,
     /// No protocol version is common to both.
     Protocol = 1,
-    /// Too many streams at once; come back later.
+    /// Too much was asked of it lately; ask the members named, or come back later.
     Busy = 2,
     /// The node is leaving the cluster.
     Leaving = 3,

@@ -87,7 +87,7 @@ impl Engine {
             ChangeKind::Recovered => self.losses.back(now, id, true),
             ChangeKind::Restarted | ChangeKind::Joined => self.losses.back(now, id, false),
             ChangeKind::Failed => self.losses.lost(now, id),
-            ChangeKind::Left | ChangeKind::Evicted => self.losses.gone(id),
+            _ if matches!(claim.status(), Status::Left | Status::Evicted) => self.losses.gone(id),
             _ => {}
         }
         if !exchanged {

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headcount_state::{MemberId, Time};
+use headcount_state::{MemberId, Standing, Time};
 use headcount_wire::Body;
 use rand::RngExt;
 
@@ -34,13 +34,13 @@ const NAMED_MAX: usize = 16;
 /// What the live members answered, the node itself included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
-    /// How many members hold this node's view, itself included.
+    /// How many members hold this node's view, itself included if it is one.
     pub agree: usize,
     /// How many hold another view.
     pub differ: usize,
     /// How many different other views there are.
     pub other_views: usize,
-    /// How many did not answer.
+    /// How many did not answer, or joined too late to be asked.
     pub silent: usize,
     /// Some of those that hold another view, at most 16, in id order.
     pub differing: Vec<MemberId>,
@@ -56,7 +56,7 @@ impl Census {
 
     /// Whether every live member answered, and holds this node's view.
     pub fn is_unanimous(&self) -> bool {
-        self.differ == 0 && self.silent == 0
+        self.agree > 0 && self.differ == 0 && self.silent == 0
     }
 }
 
@@ -69,8 +69,8 @@ pub(crate) struct Counting {
     /// Those that have not answered.
     waiting: BTreeSet<MemberId>,
     passes: u32,
-    /// The view of each that has answered.
-    answers: BTreeMap<MemberId, u32>,
+    /// The view of each that has answered, and whether it was this node's at that moment.
+    answers: BTreeMap<MemberId, (u32, bool)>,
 }
 
 impl Engine {
@@ -96,6 +96,9 @@ impl Engine {
                 return self.tell_census(*counting);
             }
             counting.passes += 1;
+            // Those who have joined meanwhile are asked too.
+            let answers = &counting.answers;
+            counting.waiting = self.peers.iter().filter(|id| !answers.contains_key(id)).collect();
             counting.to_ask = counting.waiting.iter().copied().collect();
         }
         let per_period = (self.peers.len() / PERIODS_MAX).max(ASKED_PER_PERIOD_MIN);
@@ -124,7 +127,8 @@ impl Engine {
         let counting = self.counting.as_mut().filter(|counting| counting.nonce == nonce);
         let Some(counting) = counting else { return };
         if counting.waiting.remove(&member) {
-            counting.answers.insert(member, view);
+            let agrees = view == self.table.summary().view_id as u32;
+            counting.answers.insert(member, (view, agrees));
             if counting.waiting.is_empty() {
                 self.timers.set(Timer::Census, Some(now));
             }
@@ -134,10 +138,12 @@ impl Engine {
     fn tell_census(&mut self, counting: Counting) {
         let own = self.table.summary().view_id as u32;
         let answers = counting.answers.iter().filter(|(id, _)| self.peers.contains(**id));
-        let mut census = Census { agree: 1, ..Census::default() };
+        let itself = usize::from(self.table.standing() == Standing::Member);
+        let mut census = Census { agree: itself, ..Census::default() };
         let mut others = BTreeSet::new();
-        for (id, view) in answers {
-            if *view == own {
+        for (id, (view, agreed)) in answers {
+            // Views change while it is taken: who held the view that this node held then agrees.
+            if *agreed || *view == own {
                 census.agree += 1;
             } else {
                 others.insert(*view);
@@ -147,9 +153,10 @@ impl Engine {
                 }
             }
         }
-        let silent = counting.waiting.iter().filter(|id| self.peers.contains(**id));
-        census.silent = silent.clone().count();
-        census.unheard = silent.take(NAMED_MAX).copied().collect();
+        let silent: Vec<MemberId> =
+            self.peers.iter().filter(|id| !counting.answers.contains_key(id)).collect();
+        census.silent = silent.len();
+        census.unheard = silent.into_iter().take(NAMED_MAX).collect();
         census.other_views = others.len();
         self.events.push_back(Event::Census(census));
     }

@@ -1,6 +1,6 @@
 //! When this node begins a table exchange, and how far a partial one has come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use headcount_state::{MemberId, Time};
@@ -8,6 +8,9 @@ use headcount_state::{MemberId, Time};
 /// After a table went to a peer in a datagram, it goes by stream for so many times the wait
 /// before an exchange: one minute at a period of one second.
 const DATAGRAM_PAUSE: u32 = 40;
+
+/// News is answered by news once in this share of a wait: a gossip interval.
+const NEWS_SHARE: u32 = 7;
 
 /// Dead claims are compared once in so many waits: thirty periods with the usual wait of 1.5.
 const DEAD_PAUSE: u32 = 20;
@@ -33,6 +36,10 @@ pub(crate) struct Pace {
     no_stream: Pauses,
     /// Peers that have just been sent this node's table in answer to theirs.
     answered: Pauses,
+    /// Peers that have just been told news in answer to theirs.
+    news: Pauses,
+    /// Those who speak though they are held as dead, and have just been told.
+    told_dead: Pauses,
     /// When dead claims are next compared.
     dead_next: Time,
     /// Where the next partial table goes on: before this position of the newest-first order.
@@ -50,6 +57,8 @@ impl Pace {
             last: Time::ZERO,
             no_stream: Pauses::default(),
             answered: Pauses::default(),
+            news: Pauses::default(),
+            told_dead: Pauses::default(),
             dead_next: Time::ZERO,
             cursor: u64::MAX,
         }
@@ -59,6 +68,7 @@ impl Pace {
     pub(crate) fn equal(&mut self, peer: MemberId) {
         self.differs_since = None;
         self.differing.remove(peer);
+        self.tried.remove(peer);
     }
 
     /// A peer named another table; true when an exchange with it should begin now: when all have
@@ -84,11 +94,23 @@ impl Pace {
     /// Whether a table that may fit a datagram goes to `peer` in one: not twice in a while. Where
     /// large datagrams vanish, a second exchange must take the stream.
     pub(crate) fn may_try_datagram(&mut self, now: Time, peer: MemberId) -> bool {
-        let may = self.tried.is_over(now, peer);
-        if may {
-            self.tried.insert(peer, now + self.settle * DATAGRAM_PAUSE);
-        }
-        may
+        self.tried.begin(now, peer, self.settle * DATAGRAM_PAUSE)
+    }
+
+    /// An exchange with `peer` by datagrams has come to its end: the next one may go the same way.
+    pub(crate) fn datagrams_reach(&mut self, peer: MemberId) {
+        self.tried.remove(peer);
+    }
+
+    /// Whether news that answers news of `peer` may go now: not again before as much has passed as
+    /// between gossip rounds, so that two nodes that cannot settle something do not talk for ever.
+    pub(crate) fn may_tell_news(&mut self, now: Time, peer: MemberId) -> bool {
+        self.news.begin(now, peer, self.settle / NEWS_SHARE)
+    }
+
+    /// Whether `peer`, which is held as dead and speaks, is to hear of it now: not again at once.
+    pub(crate) fn may_tell_the_dead(&mut self, now: Time, peer: MemberId) -> bool {
+        self.told_dead.begin(now, peer, self.settle)
     }
 
     /// No stream could be opened to `peer`.
@@ -103,11 +125,7 @@ impl Pace {
 
     /// Whether the table of `peer` is to be answered with this node's; if so, not again at once.
     pub(crate) fn may_answer(&mut self, now: Time, peer: MemberId) -> bool {
-        let may = self.answered.is_over(now, peer);
-        if may {
-            self.answered.insert(peer, now + self.settle);
-        }
-        may
+        self.answered.begin(now, peer, self.settle)
     }
 
     /// Whether a peer whose dead claims differ is to be told of this node's; if so, nobody else for
@@ -130,21 +148,33 @@ impl Pace {
     }
 }
 
-/// Members, each with the time until which something is not to be done with it.
+/// Members, each with the time until which something is not to be done with it. O(log n).
 #[derive(Clone, Debug, Default)]
 struct Pauses {
     until: BTreeMap<MemberId, Time>,
+    /// The same, the one that ends first first.
+    order: BTreeSet<(Time, MemberId)>,
 }
 
 impl Pauses {
     fn insert(&mut self, member: MemberId, until: Time) {
+        self.remove(member);
         self.until.insert(member, until);
+        self.order.insert((until, member));
         if self.until.len() > PAUSES_MAX
-            && let Some((first, _)) = self.until.iter().min_by_key(|(_, until)| **until)
+            && let Some((_, first)) = self.order.first().copied()
         {
-            let first = *first;
-            self.until.remove(&first);
+            self.remove(first);
         }
+    }
+
+    /// True, and it begins, unless one runs.
+    fn begin(&mut self, now: Time, member: MemberId, pause: Duration) -> bool {
+        let over = self.is_over(now, member);
+        if over {
+            self.insert(member, now + pause);
+        }
+        over
     }
 
     fn get(&self, member: MemberId) -> Option<Time> {
@@ -152,7 +182,9 @@ impl Pauses {
     }
 
     fn remove(&mut self, member: MemberId) {
-        self.until.remove(&member);
+        if let Some(until) = self.until.remove(&member) {
+            self.order.remove(&(until, member));
+        }
     }
 
     fn is_over(&self, now: Time, member: MemberId) -> bool {

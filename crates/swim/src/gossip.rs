@@ -157,9 +157,16 @@ impl Engine {
         }
         let due = self.pace.differs(now, sender);
         let peer = self.peers.contains(sender);
-        if let Some(lacked) = self.table.lacked_by(heartbeat.sync).filter(|_| peer && !due) {
-            self.stats.news_told += lacked.len() as u64;
-            return lacked;
+        // Nobody can have much sent to another by taking its name.
+        let at_home = self.peer_address(sender) == Some(from);
+        let lacked = self.table.lacked_by(heartbeat.sync).filter(|_| at_home && !due);
+        if let Some(mut lacked) = lacked {
+            // Whose death is checked here is no news for who claims it.
+            lacked.retain(|id| !self.checks.contains(*id));
+            if !lacked.is_empty() {
+                self.stats.news_told += lacked.len() as u64;
+                return lacked;
+            }
         }
         if peer && self.hurry.relapses(now) {
             self.exchange_soon(now);
@@ -196,6 +203,10 @@ impl Engine {
         match way {
             Exchange::Auto if may_fit => self.offer_table(now, peer, to, true),
             Exchange::Auto if self.sketches_vanish() => self.exchange_by_stream(now, peer, to),
+            // The last one with this peer did not come to its end.
+            Exchange::Auto | Exchange::Sketch if !self.pace.may_try_datagram(now, peer) => {
+                self.exchange_by_stream(now, peer, to);
+            }
             Exchange::Auto | Exchange::Sketch => self.send_sketch(now, peer),
             Exchange::Full => self.offer_table(now, peer, to, true),
             Exchange::Stream => self.exchange_by_stream(now, peer, to),

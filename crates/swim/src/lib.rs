@@ -33,6 +33,7 @@ mod reconcile;
 mod relay;
 mod rival;
 mod session;
+mod sketching;
 mod stats;
 mod suspicion;
 mod timers;

@@ -74,14 +74,14 @@ impl Losses {
     /// Once per cut: how many came back and how many are still missing, when all are back or none
     /// came for `quiet`.
     pub(crate) fn take_healed(&mut self, now: Time, quiet: Duration) -> Option<(usize, usize)> {
-        let settled = self.lost.is_empty() || self.last_return + quiet <= now;
-        if self.returned == 0 || !settled {
-            return None;
-        }
         while let Some((since, first)) = self.order.first().copied()
             && since + LOST_FOR_GOOD <= now
         {
             self.forget(first);
+        }
+        let settled = self.lost.is_empty() || self.last_return + quiet <= now;
+        if self.returned == 0 || !settled {
+            return None;
         }
         Some((std::mem::take(&mut self.returned), self.lost.len()))
     }

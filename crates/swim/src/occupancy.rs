@@ -4,9 +4,9 @@ use crate::dissemination::DISSEMINATION_MAX;
 use crate::engine::Engine;
 use crate::losses::LOSSES_MAX;
 use crate::outbox::OUTBOX_MAX;
-use crate::reconcile::SESSIONS_MAX;
 use crate::relay::RELAYS_MAX;
 use crate::session::STREAMS_MAX;
+use crate::sketching::SESSIONS_MAX;
 
 /// How many parts there are.
 pub(crate) const PARTS: usize = 11;

@@ -111,7 +111,8 @@ impl Engine {
         let exchanging = matches!(outgoing.body, Body::Wants { .. } | Body::More { .. })
             || !outgoing.front.is_empty();
         let waiting = !self.dissemination.is_empty() && !outgoing.up_to_date && !exchanging;
-        if told < outgoing.front.len() {
+        let at_home = outgoing.peer.and_then(|peer| self.peer_address(peer)) == Some(outgoing.to);
+        if told < outgoing.front.len() && at_home {
             self.tell_the_rest(outgoing, told);
         } else if waiting && outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {
             self.pack_fresh_claims(now, &mut datagram);
@@ -119,7 +120,8 @@ impl Engine {
         Some(datagram)
     }
 
-    /// What did not fit goes in a datagram of its own, right after this one.
+    /// What did not fit goes in a datagram of its own, right after this one; to a member only, where
+    /// the table has it, so that nobody can have many datagrams sent to another.
     fn tell_the_rest(&mut self, outgoing: &mut Outgoing, told: usize) {
         let rest = outgoing.front.split_off(told);
         let news = Outgoing::new(outgoing.to, outgoing.peer, Body::Gossip { table: None });

@@ -46,7 +46,11 @@ impl Engine {
                 | Body::Wants { .. }
         );
         if equal || !exchanging {
-            behind.extend(self.compare(now, &heartbeat, from));
+            let lacked = self.compare(now, &heartbeat, from);
+            let news = matches!(body, Body::Gossip { .. });
+            if !lacked.is_empty() && (!news || self.pace.may_tell_news(now, sender)) {
+                behind.extend(lacked);
+            }
         }
         behind.sort_unstable();
         behind.dedup();
@@ -71,9 +75,12 @@ impl Engine {
             Body::Gossip { table: None } | Body::Compare => {}
             Body::Sketch(part) => self.receive_sketch(now, from, &heartbeat, part),
             Body::More { first, count } => self.receive_more(now, sender, first, count),
-            Body::Wants { elements } => self.receive_wants(now, sender, &elements),
+            Body::Wants { elements } => self.receive_wants(now, sender, &elements, equal),
         }
-        if answers && (asks || !behind.is_empty() || self.must_hear_of_its_end(&heartbeat)) {
+        let dead = answers
+            && self.must_hear_of_its_end(&heartbeat)
+            && self.pace.may_tell_the_dead(now, sender);
+        if answers && (asks || !behind.is_empty() || dead) {
             self.send_news(from, sender, behind);
         }
     }

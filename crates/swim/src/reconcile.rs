@@ -10,32 +10,21 @@
 //! answers only members, where its table has them. It tells of every member that it knows and asks
 //! for the others; where the asker has newer word of one, it says so, as to anybody who is behind.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use headcount_state::{Difference, MemberId, SKETCH_SYMBOLS_MAX, Symbol, Time};
+use headcount_state::{MemberId, SKETCH_SYMBOLS_MAX, Time};
 use headcount_wire::{Body, Heartbeat, SketchPart, sketch_room, update_bytes, wants_room};
 use rand::RngExt;
 
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
-
-/// So many sketches are being taken in at once; beyond it the one begun first is given up.
-pub(crate) const SESSIONS_MAX: usize = 16;
+use crate::sketching::{SYMBOLS_PER_DIFFERENCE_HALVES, Session};
 
 /// A sketch that has not told the difference by then has lost a part.
 const SESSION_PERIODS: u32 = 1;
 
-/// Symbols of which one difference takes up to so many halves: 1.35 to 1.72 are published (Yang,
-/// Gilad, Alizadeh, SIGCOMM 2024), few differences take more.
-const SYMBOLS_PER_DIFFERENCE_HALVES: usize = 4;
-
 /// From so many symbols on, a sketch grows by an eighth each time.
 const MANY_SYMBOLS: usize = 1_500;
-
-/// The fewest symbols that are worth a datagram.
-const SYMBOLS_MIN: usize = 16;
 
 /// Beyond so many differences whole tables over a stream are the better way.
 const DIFFERENCES_MAX: usize = 1_000;
@@ -43,121 +32,13 @@ const DIFFERENCES_MAX: usize = 1_000;
 /// Up to so many differences a sketch is the better way, whatever the size of the tables.
 const FEW_DIFFERENCES: usize = 64;
 
-/// So many sketches without an answer, one after the other, and a stream is tried.
+/// So many sketches without an end, one after the other, and a stream is tried.
 const UNANSWERED_MAX: u32 = 2;
-
-/// What is known of the sketch exchanges under way.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Reconciling {
-    /// Peers that were lately sent a sketch, until when they may ask for more of it.
-    asked: BTreeMap<MemberId, Time>,
-    /// Sketches sent since somebody last answered one.
-    unanswered: u32,
-    /// How many differences an exchange last found; none has found any yet.
-    expected: Option<usize>,
-    sessions: BTreeMap<MemberId, Session>,
-}
-
-/// A sketch that is being taken in.
-#[derive(Clone, Debug)]
-struct Session {
-    /// The hashes of both tables: symbols of different moments do not add up.
-    theirs: u64,
-    ours: u64,
-    difference: Difference,
-    /// Parts that came ahead of others.
-    early: BTreeMap<usize, Vec<Symbol>>,
-    /// So many symbols have been asked for.
-    awaited: usize,
-    expires: Time,
-}
-
-impl Session {
-    fn new(theirs: u64, ours: u64, expires: Time) -> Session {
-        let (difference, early) = (Difference::new(), BTreeMap::new());
-        Session { theirs, ours, difference, early, awaited: 0, expires }
-    }
-
-    /// Takes in symbols of the peer, and those that came ahead of them; `own` are this table's, as
-    /// many as are awaited.
-    fn take_in(&mut self, first: usize, symbols: Vec<Symbol>, own: &[Symbol]) {
-        if !symbols.is_empty() {
-            self.early.insert(first, symbols);
-        }
-        while let Some(symbols) = self.early.remove(&self.difference.len()) {
-            let first = self.difference.len();
-            let Some(own) = own.get(first..first + symbols.len()) else { return };
-            self.difference.extend(&symbols, own);
-        }
-    }
-}
-
-impl Reconciling {
-    pub(crate) fn len(&self) -> usize {
-        self.sessions.len()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.asked.clear();
-        self.sessions.clear();
-    }
-
-    /// How many symbols a sketch begins with, of at most `room`.
-    fn first_batch(&self, room: usize) -> usize {
-        let wanted = self.expected.map_or(room, |expected| {
-            (expected * SYMBOLS_PER_DIFFERENCE_HALVES / 2).max(SYMBOLS_MIN)
-        });
-        wanted.min(room)
-    }
-
-    fn ask(&mut self, now: Time, peer: MemberId, patience: Duration) {
-        self.asked.retain(|_, until| *until > now);
-        self.asked.insert(peer, now + patience);
-        self.unanswered += 1;
-    }
-
-    /// Whether an exchange with `peer` began lately, whoever began it.
-    fn is_at_it(&self, now: Time, peer: MemberId) -> bool {
-        let answering = self.sessions.get(&peer).is_some_and(|session| session.expires > now);
-        answering || self.was_asked(now, peer)
-    }
-
-    /// Whether `peer` was sent a sketch lately.
-    fn was_asked(&self, now: Time, peer: MemberId) -> bool {
-        self.asked.get(&peer).is_some_and(|until| *until > now)
-    }
-
-    /// Whether `peer`, which sends an answer, was asked lately.
-    fn is_answer(&mut self, now: Time, peer: MemberId) -> bool {
-        let asked = self.was_asked(now, peer);
-        if asked {
-            self.unanswered = 0;
-        }
-        asked
-    }
-
-    fn session(&mut self, now: Time, peer: MemberId) -> Option<Session> {
-        self.sessions.retain(|_, session| session.expires > now);
-        self.sessions.remove(&peer)
-    }
-
-    fn keep(&mut self, peer: MemberId, session: Session) {
-        if self.sessions.len() >= SESSIONS_MAX {
-            let first = self.sessions.iter().min_by_key(|(_, s)| s.expires).map(|(id, _)| *id);
-            first.and_then(|id| self.sessions.remove(&id));
-        }
-        self.sessions.insert(peer, session);
-    }
-}
 
 impl Engine {
     /// Whether datagrams as large as sketches seem to vanish; asked once, a stream is then tried.
     pub(crate) fn sketches_vanish(&mut self) -> bool {
-        let vanish = self.reconciling.unanswered >= UNANSWERED_MAX;
-        if vanish {
-            self.reconciling.unanswered = 0;
-        }
-        vanish
+        self.reconciling.take_unanswered(UNANSWERED_MAX)
     }
 
     /// Begins an exchange with a peer: sends it the first symbols of this node's live records.
@@ -171,7 +52,7 @@ impl Engine {
         let own_bytes = own.as_ref().map_or(0, update_bytes);
         let room = sketch_room(self.config.datagram_budget.saturating_sub(own_bytes));
         let count = self.reconciling.first_batch(room);
-        self.reconciling.ask(now, peer, self.config.period * SESSION_PERIODS);
+        self.reconciling.ask(now, peer, count, self.config.period * SESSION_PERIODS);
         self.stats.exchanges_sketch += 1;
         let own = own.into_iter().map(|own| own.claim.id).collect();
         self.send(Outgoing::sketch(address, peer, 0, count).telling(own));
@@ -205,8 +86,7 @@ impl Engine {
             return self.send(Outgoing::new(address, Some(peer), nothing));
         }
         // The rest of a sketch that has told the difference already.
-        let told = |s: &Session| s.theirs == heartbeat.sync && s.difference.is_complete();
-        if first > 0 && running.as_ref().is_some_and(told) {
+        if first > 0 && running.as_ref().is_some_and(|s| s.has_told(heartbeat.sync)) {
             return running.into_iter().for_each(|s| self.reconciling.keep(peer, s));
         }
         let answer = |first: usize, count: usize| {
@@ -220,21 +100,21 @@ impl Engine {
         if apart > DIFFERENCES_MAX || mostly {
             return self.send(answer(0, 0));
         }
-        let same = |s: &Session| s.theirs == heartbeat.sync && s.ours == ours;
-        let goes_on = |s: &Session| same(s) && (first > 0 || s.difference.is_empty());
         let expires = now + self.config.period * SESSION_PERIODS;
-        let mut session = match running.filter(goes_on) {
-            Some(session) => session,
-            None if first == 0 => Session::new(heartbeat.sync, ours, expires),
-            // The tables have changed meanwhile: from the start.
-            None if part.symbols.len() < SKETCH_SYMBOLS_MAX => {
-                self.reconciling.keep(peer, Session::new(heartbeat.sync, ours, expires));
-                let again = first + part.symbols.len();
-                return self.send(answer(0, again.min(SKETCH_SYMBOLS_MAX)));
-            }
-            None => return,
-        };
         let upto = first.saturating_add(part.symbols.len()).min(SKETCH_SYMBOLS_MAX);
+        let mut session = match running {
+            Some(session) if session.goes_on(heartbeat.sync, ours, first) => session,
+            _ if first == 0 => Session::new(heartbeat.sync, ours, expires),
+            before => {
+                // A table has changed meanwhile: from the start.
+                let tables = (heartbeat.sync, ours);
+                let Some(session) = Session::restarted(before, tables, upto, expires) else {
+                    return self.send(answer(0, 0));
+                };
+                self.reconciling.keep(peer, session);
+                return self.send(answer(0, upto));
+            }
+        };
         session.awaited = session.awaited.max(upto);
         session.take_in(first, part.symbols, self.table.sketch(session.awaited));
         let taken = session.difference.len();
@@ -262,17 +142,22 @@ impl Engine {
     /// for what is there.
     fn settle_difference(&mut self, now: Time, peer: MemberId, elements: &[u64]) {
         let Some((_, address)) = self.aim_at(peer) else { return };
-        self.reconciling.expected = Some(elements.len());
+        self.reconciling.found(elements.len());
         let (mut tell, mut want) = (Vec::new(), Vec::new());
         for element in elements {
             if let Some(id) = self.table.holds_element(*element) {
                 tell.push(id);
                 continue;
             }
-            // Who is known here is told of at once: if the peer holds newer word, it answers.
-            let before = tell.len();
-            tell.extend(self.table.sharing_prefix(*element));
-            if tell.len() == before {
+            // Who is known here is told of at once: if the peer holds newer word of one that lives
+            // here, it answers. Of the dead it does not, if it knows another process.
+            let known = self.table.sharing_prefix(*element);
+            let mut lives = false;
+            for id in known {
+                tell.push(id);
+                lives |= self.peers.contains(id) || id == self.table.own_id();
+            }
+            if !lives {
                 want.push(*element);
             }
         }
@@ -305,16 +190,17 @@ impl Engine {
 
     /// A peer that was sent symbols asks for more of them, or gives up.
     pub(crate) fn receive_more(&mut self, now: Time, peer: MemberId, first: u32, count: u32) {
-        if !self.reconciling.is_answer(now, peer) {
+        if !self.reconciling.was_asked(now, peer) {
             return;
         }
         let Some(address) = self.peer_address(peer).filter(|_| self.takes_part()) else { return };
         if count == 0 {
+            self.reconciling.ended();
             return self.exchange_by_stream(now, peer, address);
         }
-        let end = (first as usize).saturating_add(count as usize).min(SKETCH_SYMBOLS_MAX);
-        let room = sketch_room(self.config.datagram_budget);
         let mut from = first as usize;
+        let end = from.saturating_add(self.reconciling.grant(peer, from, count as usize));
+        let room = sketch_room(self.config.datagram_budget);
         while from < end {
             let count = room.min(end - from);
             self.send(Outgoing::sketch(address, peer, from, count));
@@ -323,12 +209,23 @@ impl Engine {
     }
 
     /// A peer that was sent symbols knows the difference, and asks for these.
-    pub(crate) fn receive_wants(&mut self, now: Time, peer: MemberId, elements: &[u64]) {
-        if !self.reconciling.is_answer(now, peer) {
+    pub(crate) fn receive_wants(
+        &mut self,
+        now: Time,
+        peer: MemberId,
+        elements: &[u64],
+        equal: bool,
+    ) {
+        if !self.reconciling.was_asked(now, peer) {
             return;
         }
         let Some(address) = self.peer_address(peer) else { return };
-        self.reconciling.expected = Some(elements.len());
+        self.reconciling.ended();
+        self.pace.datagrams_reach(peer);
+        // Nothing at all is also what one says that hands out nothing now.
+        if equal || !elements.is_empty() {
+            self.reconciling.found(elements.len());
+        }
         if elements.is_empty() {
             return;
         }

@@ -475,7 +475,7 @@ impl Engine {
                     self.join_another(now, session.address, seed, sent_on);
                 }
                 // Whoever was sent on has met the seed, whatever became of the other.
-                Some(error) if !complete && sent_on == 0 => {
+                Some(error) if !complete && (sent_on == 0 || self.peers.is_empty()) => {
                     self.events.push_back(Event::Seed { address: seed, result: Err(error) });
                     if self.peers.is_empty() {
                         self.look_again_soon(now);

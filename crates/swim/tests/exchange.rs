@@ -20,7 +20,9 @@ use proptest::prelude::*;
 type Held = (u64, u32, u32, Status);
 
 fn update(number: u64, (generation, incarnation, counter, status): Held) -> Update {
-    let life = Life { generation, instance: Instance::from_u64(number + 1).expect("not zero") };
+    // Every second generation is another process.
+    let instance = Instance::from_u64(number * 8 + generation / 2 + 1).expect("not zero");
+    let life = Life { generation, instance };
     let attributes = Attributes {
         version: AttributesVersion { life, counter },
         name: Name::new(&format!("member-{number}")).expect("a name"),

@@ -32,7 +32,7 @@ pub(crate) const STREAMS_MAX: usize = 1_024;
 const ACCEPTED_MAX: usize = 896;
 
 /// So many members are named to a caller that is refused for now.
-const OTHERS_NAMED: usize = 8;
+const OTHERS_NAMED: usize = 6;
 
 /// A newcomer is sent on so often at the most; it knows enough members by then, and its table grows
 /// by theirs.

@@ -2,13 +2,9 @@
 
 mod net;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use headcount_state::{
-    Attributes, AttributesVersion, Claim, Instance, Life, Name, ProtocolRange, Serving, Status,
-    Tags, Time, Update, Version,
-};
+use headcount_state::{Instance, Life, Status, Time, Update};
 use headcount_swim::{Engine, Event};
 use headcount_wire::Body;
 use net::{Net, address, config};
@@ -19,18 +15,9 @@ const CYCLE: Duration = Duration::from_millis(100);
 /// A member of a name that never was before.
 fn passer_by(number: u64) -> Update {
     let life = Life { generation: 1, instance: Instance::from_u64(number + 1).expect("not zero") };
-    let attributes = Attributes {
-        version: AttributesVersion { life, counter: 0 },
-        name: Name::new(&format!("passer-by-{number}")).expect("a name"),
-        address: ([10, 9, (number >> 8) as u8, number as u8], 7946).into(),
-        serving: Serving::Serving,
-        zone: String::new(),
-        tags: Tags::new(),
-        protocol: ProtocolRange { min: 1, max: 1 },
-    };
-    let version = Version::new(life, 0, Status::Alive);
-    let claim = Claim { id: attributes.name.id(), version, over: None };
-    Update { attributes: Some(Arc::new(attributes)), ..Update::claim(claim) }
+    let address = ([10, 9, (number >> 8) as u8, number as u8], 7946).into();
+    let name = format!("passer-by-{number}");
+    net::told(net::attributes(&name, address, life, 0), 0, Status::Alive)
 }
 
 struct Watched {

@@ -4,13 +4,9 @@ mod net;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use headcount_state::{
-    Attributes, AttributesVersion, Claim, Instance, Life, Name, ProtocolRange, Serving, Status,
-    Tags, Update, Version, VersionVector,
-};
+use headcount_state::{Instance, Life, Status, Update, VersionVector};
 use headcount_swim::{Config, Exchange};
 use headcount_wire::{Body, Datagram, update_bytes};
 use net::{Net, address, config};
@@ -23,21 +19,9 @@ fn update(number: u64, (generation, incarnation, counter, status): Held) -> Upda
     // Every second generation is another process.
     let instance = Instance::from_u64(number * 8 + generation / 2 + 1).expect("not zero");
     let life = Life { generation, instance };
-    let attributes = Attributes {
-        version: AttributesVersion { life, counter },
-        name: Name::new(&format!("member-{number}")).expect("a name"),
-        address: SocketAddr::from(([10, 9, (number >> 8) as u8, number as u8], 7946)),
-        serving: Serving::Serving,
-        zone: String::new(),
-        tags: Tags::new(),
-        protocol: ProtocolRange { min: 1, max: 1 },
-    };
-    let claim = Claim {
-        id: attributes.name.id(),
-        version: Version::new(life, incarnation, status),
-        over: None,
-    };
-    Update { attributes: Some(Arc::new(attributes)), ..Update::claim(claim) }
+    let address = SocketAddr::from(([10, 9, (number >> 8) as u8, number as u8], 7946));
+    let name = format!("member-{number}");
+    net::told(net::attributes(&name, address, life, counter), incarnation, status)
 }
 
 /// Two nodes that know each other, and of others what is given.

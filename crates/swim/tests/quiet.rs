@@ -2,13 +2,9 @@
 
 mod net;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use headcount_state::{
-    Attributes, AttributesVersion, Claim, Instance, Life, Name, ProtocolRange, Serving, Status,
-    Tags, Update, Version,
-};
+use headcount_state::{Attributes, Instance, Life, Status, Tags, Update};
 use headcount_swim::{Config, Engine, Event};
 use headcount_wire::{Body, decode_datagram};
 use net::{Net, address, config, id, identity};
@@ -16,18 +12,10 @@ use net::{Net, address, config, id, identity};
 fn told(name: &str, life: (u64, u64), status: Status, tag_bytes: usize) -> Update {
     let (generation, instance) = life;
     let life = Life { generation, instance: Instance::from_u64(instance).expect("not zero") };
-    let attributes = Attributes {
-        version: AttributesVersion { life, counter: 0 },
-        name: Name::new(name).expect("a name"),
-        address: ([10, 9, 0, 1], 7946).into(),
-        serving: Serving::Serving,
-        zone: String::new(),
-        tags: Tags::from([("t".to_owned(), "x".repeat(tag_bytes))]),
-        protocol: ProtocolRange { min: 1, max: 1 },
-    };
-    let claim =
-        Claim { id: attributes.name.id(), version: Version::new(life, 0, status), over: None };
-    Update { attributes: Some(Arc::new(attributes)), ..Update::claim(claim) }
+    let address = ([10, 9, 0, 1], 7946).into();
+    let tags = Tags::from([("t".to_owned(), "x".repeat(tag_bytes))]);
+    let attributes = Attributes { tags, ..net::attributes(name, address, life, 0) };
+    net::told(attributes, 0, status)
 }
 
 #[test]

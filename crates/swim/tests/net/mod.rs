@@ -6,9 +6,13 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use headcount_state::{Instance, Life, MemberId, Name, Serving, Status, Tags, Time, Update};
+use headcount_state::{
+    Attributes, AttributesVersion, Claim, Instance, Life, MemberId, Name, ProtocolRange, Serving,
+    Status, Tags, Time, Update, Version,
+};
 use headcount_swim::{Config, Engine, Event, Identity, StreamEnd, StreamId, StreamStep};
 use headcount_wire::{
     Body, ClusterId, Datagram, DatagramBuilder, Heartbeat, Target, decode_datagram,
@@ -65,6 +69,28 @@ pub fn identity(name: &str, address: SocketAddr, generation: u64, instance: u64)
         zone: String::new(),
         serving: Serving::Serving,
     }
+}
+
+/// What a member of this name says of itself.
+#[allow(dead_code, reason = "each test file uses the part that it needs")]
+pub fn attributes(name: &str, address: SocketAddr, life: Life, counter: u32) -> Attributes {
+    Attributes {
+        version: AttributesVersion { life, counter },
+        name: Name::new(name).expect("a name"),
+        address,
+        serving: Serving::Serving,
+        zone: String::new(),
+        tags: Tags::new(),
+        protocol: ProtocolRange { min: 1, max: 1 },
+    }
+}
+
+/// A claim about the member of these attributes, in the life in which it said them.
+#[allow(dead_code, reason = "each test file uses the part that it needs")]
+pub fn told(attributes: Attributes, incarnation: u32, status: Status) -> Update {
+    let version = Version::new(attributes.version.life, incarnation, status);
+    let claim = Claim { id: attributes.name.id(), version, over: None };
+    Update { attributes: Some(Arc::new(attributes)), ..Update::claim(claim) }
 }
 
 /// A datagram as `speaker` could have sent it.

@@ -125,8 +125,10 @@ impl Engine {
 
     /// This node has just met the cluster.
     pub(crate) fn hurry_after_join(&mut self, now: Time) {
-        self.hurry.begin(now + self.config.period * AFTER_JOIN_PERIODS);
-        self.exchange_soon(now);
+        if !self.config.spreads_as_memberlist {
+            self.hurry.begin(now + self.config.period * AFTER_JOIN_PERIODS);
+            self.exchange_soon(now);
+        }
     }
 
     /// How long a node in a hurry waits between exchanges.

@@ -196,3 +196,24 @@ fn who_was_not_asked_gets_no_records() {
     while net.engine(0).poll_transmit(now).is_some() {}
     assert_eq!(net.engine(0).stats().bytes_sent, before);
 }
+
+#[test]
+fn tables_that_differ_only_in_their_dead_settle_on_one_story() {
+    let config = config();
+    let mut net = Net::converged(3, &config);
+    let now = net.now;
+    let gone = |status| update(7, (1, 0, 0, status));
+    for place in 0..3 {
+        let story = if place == 0 { Status::Left } else { Status::Failed };
+        net.engine(place).know(now, &[gone(Status::Alive), gone(story)]);
+    }
+    let dead = |net: &mut Net, place: usize| net.engine(place).table().summary().dead;
+    assert_eq!(sync(&mut net, 0), sync(&mut net, 1), "the live are the same");
+    assert_ne!(dead(&mut net, 0), dead(&mut net, 1));
+    net.run(config.period * 60);
+    let stories = [0, 1, 2].map(|place| dead(&mut net, place));
+    assert_eq!(stories[0], stories[1]);
+    assert_eq!(stories[1], stories[2]);
+    let held = net.engine(2).table().get(gone(Status::Left).claim.id).map(|r| r.claim.status());
+    assert_eq!(held, Some(Status::Left), "the larger claim");
+}

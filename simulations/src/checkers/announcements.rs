@@ -3,7 +3,8 @@
 //! Two ways to be wrong: somebody who was told that a life is over is told later that it is here;
 //! or somebody is told that a process joined which has been dead for longer than word of its death
 //! may take. A goodbye ends a life for ever, and so does forgetting a dead member; a failure may
-//! be refuted by a larger incarnation or generation.
+//! be refuted by a larger incarnation or generation. Who stood still reads what the dead said in
+//! their last moments, in its order: that a suspicion is over brings nobody back.
 
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ impl Announcements {
                 let ended = truth.instance(life.instance).and_then(|process| process.ended);
                 if let Some((ended, _)) = ended
                     && at.since(ended) > self.patience
+                    && kind != Kind::Refuted
                 {
                     self.violations.add(|| {
                         let what = format!("is here, which is dead since {ended}");
@@ -147,5 +149,14 @@ mod tests {
         truth.ended(at(5), 1, Ending::Crashed);
         assert!(passes(&truth, &[sighting(34, 0, Kind::Joined, 1)]));
         assert!(!passes(&truth, &[sighting(36, 0, Kind::Joined, 1)]));
+    }
+
+    #[test]
+    fn the_last_words_of_the_dead_end_a_suspicion_also_where_they_are_read_late() {
+        let mut truth = cluster(3);
+        truth.ended(at(5), 1, Ending::Crashed);
+        let refuted = Sighting { incarnation: 1, ..sighting(60, 0, Kind::Refuted, 1) };
+        assert!(passes(&truth, &[sighting(60, 0, Kind::Suspected, 1), refuted]));
+        assert!(!passes(&truth, &[sighting(50, 0, Kind::Left, 1), refuted]));
     }
 }

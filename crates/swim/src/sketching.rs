@@ -177,7 +177,8 @@ impl Reconciling {
         self.unanswered = 0;
     }
 
-    /// How many exchanges were begun since one has last come to its end; counting begins anew.
+    /// Whether so many exchanges were begun since one has last come to its end; if so, counting begins
+    /// anew.
     pub(crate) fn take_unanswered(&mut self, at_least: u32) -> bool {
         let many = self.unanswered >= at_least;
         if many {

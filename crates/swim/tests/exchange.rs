@@ -217,3 +217,23 @@ fn tables_that_differ_only_in_their_dead_settle_on_one_story() {
     let held = net.engine(2).table().get(gone(Status::Left).claim.id).map(|r| r.claim.status());
     assert_eq!(held, Some(Status::Left), "the larger claim");
 }
+
+#[test]
+fn who_knows_only_the_dead_process_of_a_name_learns_of_the_living_one() {
+    let config = Config { exchange: Exchange::Sketch, checks: false, ..config() };
+    let restarted = |held: Held| (0..10).map(move |number| (number, held));
+    let others = || alive(100..140).into_iter();
+    let tables = [
+        others().chain(restarted((2, 0, 0, Status::Alive))).collect(),
+        others().chain(restarted((1, 0, 0, Status::Alive))).collect(),
+    ];
+    let mut net = two_nodes(&config, [&tables[0], &tables[1]]);
+    let now = net.now;
+    let dead: Vec<Update> =
+        (0..10).map(|number| update(number, (1, 0, 0, Status::Failed))).collect();
+    net.engine(1).know(now, &dead);
+    assert_eq!(net.engine(1).table().live_len(), 42);
+    // The first asks; the second one knows the names, and only the dead.
+    exchange(&mut net, 3);
+    assert_eq!(net.engine(1).table().live_len(), 52);
+}

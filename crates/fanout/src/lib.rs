@@ -6,14 +6,18 @@
 //! - *each of them in turn*: probes go by shuffled round-robin, which bounds how long a member can
 //!   go unprobed (SWIM, section 4.3).
 //!
+//! [`Ring`] says who watches whom: the same on every node that holds the same view.
+//!
 //! A choice costs the same with a hundred thousand members as with ten.
 
 mod indexed;
 mod peers;
 mod probe_order;
+mod ring;
 mod urn;
 
 #[cfg(test)]
 mod fixture;
 
 pub use peers::Peers;
+pub use ring::Ring;

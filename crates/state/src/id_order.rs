@@ -61,6 +61,22 @@ impl IdOrder {
         self.places_from(first).skip_while(move |place| id_at(*place) < id)
     }
 
+    /// The places of those before `id`, the nearest first: in falling id order.
+    pub(crate) fn before(
+        &self,
+        id: MemberId,
+        id_at: impl Fn(usize) -> MemberId,
+    ) -> impl Iterator<Item = usize> {
+        let mut end = if self.cells.is_empty() { 0 } else { self.home(id) };
+        while let Some(held) = self.held(end)
+            && id_at(self.place(held)) < id
+        {
+            end += 1;
+        }
+        let held = self.cells[..end].iter().rev().filter(|held| **held != EMPTY);
+        held.map(|held| self.place(*held))
+    }
+
     /// The same members, whose list is in id order now.
     pub(crate) fn in_order(&self) -> IdOrder {
         let (mask, mut order, mut place) = (self.mask(), self.clone(), 0);

@@ -90,6 +90,25 @@ impl Rows {
         all.skip_while(move |record| Some(record.id()) == cursor)
     }
 
+    /// Round the ring of ids from `id` on, itself left out: the next larger first, and after the
+    /// largest the smallest.
+    pub(crate) fn round_after(&self, id: MemberId) -> impl Iterator<Item = Record<'_>> {
+        let all = self.after(Some(id)).chain(self.iter());
+        all.take(self.len()).take_while(move |record| record.id() != id)
+    }
+
+    /// The same the other way round.
+    pub(crate) fn round_before(&self, id: MemberId) -> impl Iterator<Item = Record<'_>> {
+        let id_at = |place: usize| self.rows[place].id;
+        let rest = MemberId::from_u64(u64::MAX).into_iter();
+        let rest = rest.flat_map(move |last| {
+            let largest = self.index.find(last, id_at);
+            largest.into_iter().chain(self.index.before(last, id_at))
+        });
+        let all = self.index.before(id, id_at).chain(rest).map(|place| self.view(place));
+        all.take(self.len()).take_while(move |record| record.id() != id)
+    }
+
     /// Those whose ids begin with these 32 bits, in id order.
     pub(crate) fn with_prefix(&self, prefix: u32) -> impl Iterator<Item = Record<'_>> {
         let first = MemberId::from_u64((u64::from(prefix) << u32::BITS).max(1));
@@ -268,6 +287,15 @@ mod tests {
                 let alike = model.iter().filter(|(id, _)| id.as_u64() >> 32 == u64::from(prefix));
                 prop_assert!(rows.with_prefix(prefix).map(told).eq(alike.map(|(_, row)| *row)));
                 prop_assert_eq!(rows.with_prefix(prefix ^ 1).count(), 0);
+                let (smaller, larger): (Vec<_>, Vec<_>) = model
+                    .keys()
+                    .copied()
+                    .filter(|id| *id != claim.id)
+                    .partition(|id| *id < claim.id);
+                let mut round = [larger, smaller].concat();
+                prop_assert!(rows.round_after(claim.id).map(|r| r.id()).eq(round.iter().copied()));
+                round.reverse();
+                prop_assert!(rows.round_before(claim.id).map(|r| r.id()).eq(round));
                 let mut newest: Vec<Time> = model.values().map(|(_, since, _)| *since).collect();
                 newest.sort_unstable_by(|a, b| b.cmp(a));
                 prop_assert!(rows.newest_before(u64::MAX).map(|(_, r)| r.since).eq(newest));

@@ -170,6 +170,16 @@ impl Table {
     }
 
     /// Every record, live and dead, whose id begins with these bits.
+    /// The live members that follow `id` on the ring of ids, the nearest first, itself left out.
+    pub fn live_after(&self, id: MemberId) -> impl Iterator<Item = MemberId> {
+        self.rows.round_after(id).filter(Record::is_live).map(|record| record.id())
+    }
+
+    /// The live members that come before `id` on the ring of ids, the nearest first.
+    pub fn live_before(&self, id: MemberId) -> impl Iterator<Item = MemberId> {
+        self.rows.round_before(id).filter(Record::is_live).map(|record| record.id())
+    }
+
     pub(crate) fn with_prefix(&self, prefix: u32) -> impl Iterator<Item = Record<'_>> {
         self.rows.with_prefix(prefix)
     }

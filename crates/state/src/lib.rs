@@ -10,6 +10,8 @@ mod attributes;
 mod claim;
 mod difference;
 mod elements;
+mod evidence;
+mod grounds;
 mod id;
 mod id_index;
 mod id_order;
@@ -34,6 +36,7 @@ pub use attributes::{
 };
 pub use claim::{Claim, Life, MAX_GENERATION, MAX_GENERATION_STEP, Status, Version};
 pub use difference::Difference;
+pub use evidence::{Evidence, Reason, Voters};
 pub use id::{Instance, MemberId, Name, NameError};
 pub use id_index::IdIndex;
 pub use memory::tree_bytes;

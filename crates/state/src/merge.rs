@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::attributes::Attributes;
 use crate::claim::{Claim, Life, MAX_GENERATION, MAX_GENERATION_STEP, Status};
+use crate::grounds::Grounds;
 use crate::id::MemberId;
 use crate::own::OwnChange;
 use crate::record::Record;
@@ -141,8 +142,8 @@ impl Table {
             merged.outcome = self.about_me(now, update);
         } else {
             if let Some((record, newer)) = recorded.and_then(|r| Some((r, newer(r, update)?))) {
-                let Record { claim, since, accuser, .. } = record;
-                self.put(now, claim, Arc::clone(newer), since, accuser);
+                let newer = Arc::clone(newer);
+                self.put(now, record.claim, newer, Grounds::held(record));
                 merged.attributes_changed = true;
             }
             merged.outcome = self.merge_claim(now, update, held, grace);
@@ -189,7 +190,7 @@ impl Table {
             return Outcome::NeedsAttributes;
         };
         let kind = self.kind_of_live(before, claim);
-        self.put(now, claim, attributes, now - update.age, update.accuser);
+        self.put(now, claim, attributes, Grounds::told(now, update));
         Outcome::Changed(Change { id: claim.id, kind })
     }
 
@@ -236,7 +237,7 @@ impl Table {
         };
         let known = Arc::clone(record.attributes);
         let attributes = newest_attributes(Some(record), update, |_| true).unwrap_or(known);
-        self.put(now, claim, attributes, now - update.age, update.accuser);
+        self.put(now, claim, attributes, Grounds::told(now, update));
         Outcome::Changed(Change { id: claim.id, kind })
     }
 
@@ -246,7 +247,7 @@ impl Table {
             None => Outcome::NeedsAttributes,
             Some(attributes) => {
                 let attributes = Arc::clone(attributes);
-                self.put(now, update.claim, attributes, now - update.age, update.accuser);
+                self.put(now, update.claim, attributes, Grounds::told(now, update));
                 Outcome::Changed(Change { id: update.claim.id, kind: ChangeKind::Joined })
             }
         }
@@ -349,7 +350,7 @@ mod tests {
         let version = Version::new(said.version.life, 0, Status::Alive);
         let claim = Claim { id: said.name.id(), version, over: None };
         // No two short names with one hash are known, so the first is filed under the second's.
-        table.put(now, claim, Arc::new(attributes("first")), now, None);
+        table.put(now, claim, Arc::new(attributes("first")), Grounds::plain(now));
 
         let suspect = claim.with_status(Status::Suspect);
         let update = Update { attributes: Some(said), ..Update::claim(suspect) };

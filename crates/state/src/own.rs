@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::attributes::{Attributes, AttributesError, AttributesVersion, Serving, Tags};
 use crate::claim::{Claim, Life, Status, Version};
+use crate::grounds::Grounds;
 use crate::id::{Instance, MemberId};
 use crate::merge::{Change, ChangeKind, Outcome, said_by};
 use crate::table::Table;
@@ -117,9 +118,8 @@ impl Table {
         if self.own.standing == Standing::Member
             && let Some(record) = self.get(self.own.id)
         {
-            let (claim, since) = (record.claim, record.since);
-            let (said, accuser) = (Arc::new(self.own.attributes.clone()), record.accuser);
-            self.put(now, claim, said, since, accuser);
+            let (claim, grounds) = (record.claim, Grounds::held(record));
+            self.put(now, claim, Arc::new(self.own.attributes.clone()), grounds);
         }
         Ok(true)
     }
@@ -143,7 +143,7 @@ impl Table {
         if heard.status() == Status::Evicted && heard.life() == mine.life() {
             self.own.standing = Standing::Evicted;
             let attributes = Arc::new(self.own.attributes.clone());
-            self.put(now, heard, attributes, now - update.age, update.accuser);
+            self.put(now, heard, attributes, Grounds::told(now, update));
             return Outcome::Own(OwnChange::Evicted);
         }
         if self.own.standing == Standing::Evicted {
@@ -198,7 +198,7 @@ impl Table {
             return self.stand_aside(now, update);
         }
         let attributes = Arc::new(self.own.attributes.clone());
-        self.put(now, update.claim, attributes, now - update.age, update.accuser);
+        self.put(now, update.claim, attributes, Grounds::told(now, update));
         Outcome::Changed(Change { id: self.own.id, kind: ChangeKind::Settled })
     }
 
@@ -210,7 +210,7 @@ impl Table {
         };
         let by = winner.life().instance;
         self.own.standing = Standing::Displaced { by };
-        self.put(now, winner, attributes, now - update.age, update.accuser);
+        self.put(now, winner, attributes, Grounds::told(now, update));
         Outcome::Own(OwnChange::Displaced { by })
     }
 
@@ -261,7 +261,7 @@ impl Table {
         let version = Version::new(self.own.life, incarnation, status);
         let claim = Claim { id: self.own.id, version, over };
         let attributes = Arc::new(self.own.attributes.clone());
-        self.put(now, claim, attributes, now, None);
+        self.put(now, claim, attributes, Grounds::plain(now));
     }
 }
 

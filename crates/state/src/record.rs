@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::attributes::Attributes;
 use crate::claim::Claim;
+use crate::evidence::Evidence;
 use crate::id::MemberId;
 use crate::time::Time;
 use crate::update::Update;
@@ -21,6 +22,8 @@ pub struct Record<'a> {
     pub since: Time,
     /// Who accused, for suspect and failed claims.
     pub accuser: Option<MemberId>,
+    /// What the accusation rests on, for suspect and failed claims.
+    pub evidence: Option<Evidence>,
 }
 
 impl Record<'_> {
@@ -46,6 +49,7 @@ impl Record<'_> {
             attributes: None,
             age: now.since(self.since),
             accuser: self.accuser,
+            evidence: self.evidence,
         }
     }
 }

@@ -11,9 +11,12 @@
 
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::attributes::Attributes;
 use crate::claim::{Claim, Life, Status, Version};
+use crate::evidence::{Evidence, Reason, Voters};
+use crate::grounds::Grounds;
 use crate::id::{Instance, MemberId};
 use crate::id_order::IdOrder;
 use crate::memory::tree_bytes;
@@ -38,6 +41,16 @@ struct Rest {
     life: Life,
     over: Option<Instance>,
     accuser: Option<MemberId>,
+    evidence: Option<Packed>,
+}
+
+/// Evidence in half of the bytes.
+#[derive(Clone, Copy, Debug)]
+struct Packed {
+    reason: Reason,
+    /// Whole milliseconds; saturates.
+    word_age: u32,
+    voters: Voters,
 }
 
 /// Records by id. About constant time to find, add or drop one.
@@ -124,12 +137,14 @@ impl Rows {
         &mut self,
         claim: Claim,
         attributes: Arc<Attributes>,
-        since: Time,
-        accuser: Option<MemberId>,
+        grounds: Grounds,
     ) {
         let Claim { id, version, over } = claim;
+        let Grounds { since, accuser, evidence } = grounds;
+        let evidence = evidence.map(Packed::of);
         let life = version.life();
-        let has_rest = life != attributes.version.life || over.is_some() || accuser.is_some();
+        let accuses = accuser.is_some() || evidence.is_some();
+        let has_rest = life != attributes.version.life || over.is_some() || accuses;
         let row = Row {
             id,
             attributes,
@@ -145,7 +160,7 @@ impl Rows {
             self.rest.remove(&id);
         }
         if has_rest {
-            self.rest.insert(id, Rest { life, over, accuser });
+            self.rest.insert(id, Rest { life, over, accuser, evidence });
         }
         match before {
             Some(place) => (self.rows[place], self.ages[place]) = (row, age),
@@ -184,11 +199,13 @@ impl Rows {
     fn view(&self, place: usize) -> Record<'_> {
         let row = &self.rows[place];
         let rest = if row.has_rest { self.rest.get(&row.id).copied() } else { None };
-        let plain = Rest { life: row.attributes.version.life, over: None, accuser: None };
-        let Rest { life, over, accuser } = rest.unwrap_or(plain);
+        let life = row.attributes.version.life;
+        let plain = Rest { life, over: None, accuser: None, evidence: None };
+        let Rest { life, over, accuser, evidence } = rest.unwrap_or(plain);
         let version = Version::new(life, row.incarnation, row.status);
         let claim = Claim { id: row.id, version, over };
-        Record { claim, attributes: &row.attributes, since: row.since, accuser }
+        let evidence = evidence.map(Packed::whole);
+        Record { claim, attributes: &row.attributes, since: row.since, accuser, evidence }
     }
 
     /// The bytes that it takes on the heap, without the attributes, which tables may share.
@@ -197,6 +214,19 @@ impl Rows {
         let rows = self.rows.capacity() * size_of::<Row>();
         let ages = self.ages.capacity() * size_of::<u64>();
         rows + ages + self.index.heap_bytes() + rest
+    }
+}
+
+impl Packed {
+    fn of(evidence: Evidence) -> Packed {
+        let Evidence { reason, word_age, voters } = evidence;
+        let word_age = u32::try_from(word_age.as_millis()).unwrap_or(u32::MAX);
+        Packed { reason, word_age, voters }
+    }
+
+    fn whole(self) -> Evidence {
+        let Packed { reason, word_age, voters } = self;
+        Evidence { reason, word_age: Duration::from_millis(word_age.into()), voters }
     }
 }
 
@@ -233,12 +263,19 @@ mod tests {
         })
     }
 
-    /// What is put of one member: plain, or with a life of its own, a rival and an accuser.
-    fn row(number: u64, plain: bool, since: u64) -> (Claim, Time, Option<MemberId>) {
+    /// What is put of one member: plain, or with a life of its own, a rival, an accuser and
+    /// evidence.
+    fn row(number: u64, plain: bool, since: u64) -> (Claim, Grounds) {
         let version = Version::new(life(if plain { 1 } else { 2 }), 3, Status::Suspect);
         let over = Instance::from_u64(9).filter(|_| !plain);
         let claim = Claim { id: attributes(number).name.id(), version, over };
-        (claim, Time::from_micros(since), Some(claim.id).filter(|_| !plain))
+        let accuser = Some(claim.id).filter(|_| !plain);
+        let evidence = accuser.map(|voter| Evidence {
+            reason: Reason::ALL[number as usize % Reason::ALL.len()],
+            word_age: Duration::from_millis(since),
+            voters: Voters::of([voter]),
+        });
+        (claim, Grounds { since: Time::from_micros(since), accuser, evidence })
     }
 
     proptest! {
@@ -249,15 +286,15 @@ mod tests {
             let mut rows = Rows::default();
             let mut model = BTreeMap::new();
             for (at, (step, number)) in (0..).zip(steps) {
-                let (claim, since, accuser) = row(number, step == 1, at);
+                let (claim, grounds) = row(number, step == 1, at);
                 if step == 0 {
                     rows.remove(claim.id);
                     model.remove(&claim.id);
                 } else {
-                    rows.put(claim, attributes(number), since, accuser);
-                    model.insert(claim.id, (claim, since, accuser));
+                    rows.put(claim, attributes(number), grounds);
+                    model.insert(claim.id, (claim, grounds));
                 }
-                let told = |r: Record<'_>| (r.claim, r.since, r.accuser);
+                let told = |r: Record<'_>| (r.claim, Grounds::held(r));
                 prop_assert!(rows.iter().map(told).eq(model.values().copied()));
                 prop_assert_eq!(rows.get(claim.id).map(told), model.get(&claim.id).copied());
                 prop_assert!(rows.iter().all(|r| r.attributes.name.id() == r.id()));
@@ -268,7 +305,7 @@ mod tests {
                 let alike = model.iter().filter(|(id, _)| id.as_u64() >> 32 == u64::from(prefix));
                 prop_assert!(rows.with_prefix(prefix).map(told).eq(alike.map(|(_, row)| *row)));
                 prop_assert_eq!(rows.with_prefix(prefix ^ 1).count(), 0);
-                let mut newest: Vec<Time> = model.values().map(|(_, since, _)| *since).collect();
+                let mut newest: Vec<Time> = model.values().map(|(_, grounds)| grounds.since).collect();
                 newest.sort_unstable_by(|a, b| b.cmp(a));
                 prop_assert!(rows.newest_before(u64::MAX).map(|(_, r)| r.since).eq(newest));
                 let copy = rows.clone();
@@ -277,7 +314,7 @@ mod tests {
                     rows.newest_before(u64::MAX).map(|(_, r)| r.id()).collect()
                 };
                 prop_assert_eq!(newest(&copy), newest(&rows));
-                let odd = model.values().filter(|(_, _, accuser)| accuser.is_some()).count();
+                let odd = model.values().filter(|(_, grounds)| grounds.accuser.is_some()).count();
                 prop_assert_eq!(rows.rest.len(), odd);
             }
         }

@@ -8,6 +8,7 @@ use crate::aged::Aged;
 use crate::attributes::Attributes;
 use crate::claim::{Claim, Life, Status, Version};
 use crate::elements::element;
+use crate::grounds::Grounds;
 use crate::id::MemberId;
 use crate::own::{Own, OwnChange};
 use crate::recent::Recent;
@@ -117,7 +118,7 @@ impl Table {
             limits,
             rules: Rules::default(),
         };
-        table.put(now, claim, Arc::new(attributes), now, None);
+        table.put(now, claim, Arc::new(attributes), Grounds::plain(now));
         table.recent.clear();
         table
     }
@@ -138,7 +139,7 @@ impl Table {
     pub fn know_as(&mut self, now: Time, other: &Table) {
         let id = self.own.id;
         let Some(own) = self.get(id) else { return };
-        let (claim, since, accuser) = (own.claim, own.since, own.accuser);
+        let (claim, grounds) = (own.claim, Grounds::held(own));
         let attributes = Arc::clone(own.attributes);
         self.rows = other.rows.clone();
         self.tombstones = other.tombstones.clone();
@@ -147,7 +148,7 @@ impl Table {
         self.summary = other.summary;
         self.sketch = Sketch::default();
         self.live = other.live;
-        self.put(now, claim, attributes, since, accuser);
+        self.put(now, claim, attributes, grounds);
         self.recent.clear();
     }
 
@@ -323,8 +324,7 @@ impl Table {
         now: Time,
         claim: Claim,
         attributes: Arc<Attributes>,
-        since: Time,
-        accuser: Option<MemberId>,
+        grounds: Grounds,
     ) {
         let id = claim.id;
         let before = self.summary.sync;
@@ -338,7 +338,7 @@ impl Table {
             self.roster.remove(id);
         } else {
             // A claim that was long under way is still kept and told for half of the time.
-            let age = now.since(since).min(self.limits.tombstone_ttl / 2);
+            let age = now.since(grounds.since).min(self.limits.tombstone_ttl / 2);
             self.tombstones.insert(id, (), now + (self.limits.tombstone_ttl - age));
             match claim.status() {
                 Status::Failed | Status::Closed => {
@@ -347,7 +347,7 @@ impl Table {
                 _ => self.drop_address(id),
             }
         }
-        self.rows.put(claim, attributes, since, accuser);
+        self.rows.put(claim, attributes, grounds);
     }
 
     pub(crate) fn drop_address(&mut self, id: MemberId) {

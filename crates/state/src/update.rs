@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::attributes::Attributes;
 use crate::claim::Claim;
+use crate::evidence::Evidence;
 use crate::id::MemberId;
 
 /// A claim as it travels: with the attributes when the teller adds them, and with what a
@@ -21,11 +22,13 @@ pub struct Update {
     pub age: Duration,
     /// Who accused, for suspect and failed claims.
     pub accuser: Option<MemberId>,
+    /// What the accusation rests on, for suspect and failed claims.
+    pub evidence: Option<Evidence>,
 }
 
 impl Update {
     /// A bare claim, just made.
     pub fn claim(claim: Claim) -> Update {
-        Update { claim, attributes: None, age: Duration::ZERO, accuser: None }
+        Update { claim, attributes: None, age: Duration::ZERO, accuser: None, evidence: None }
     }
 }

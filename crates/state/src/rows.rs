@@ -133,12 +133,7 @@ impl Rows {
     }
 
     /// Writes the record of a member, as the one changed last.
-    pub(crate) fn put(
-        &mut self,
-        claim: Claim,
-        attributes: Arc<Attributes>,
-        grounds: Grounds,
-    ) {
+    pub(crate) fn put(&mut self, claim: Claim, attributes: Arc<Attributes>, grounds: Grounds) {
         let Claim { id, version, over } = claim;
         let Grounds { since, accuser, evidence } = grounds;
         let evidence = evidence.map(Packed::of);

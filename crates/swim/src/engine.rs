@@ -449,6 +449,7 @@ impl Engine {
             sync: summary.sync,
             dead: summary.dead as u32,
             vitals: with_vitals.then_some(vitals),
+            clock: None,
         }
     }
 

@@ -76,6 +76,7 @@ impl Engine {
             Body::Sketch(part) => self.receive_sketch(now, from, &heartbeat, part),
             Body::More { first, count } => self.receive_more(now, sender, first, count),
             Body::Wants { elements } => self.receive_wants(now, sender, &elements, equal),
+            Body::Query { .. } | Body::Opinion { .. } => {}
         }
         let dead = answers
             && self.must_hear_of_its_end(&heartbeat)

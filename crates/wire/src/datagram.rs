@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use headcount_state::Update;
 use prost::Message;
@@ -79,6 +81,43 @@ pub enum Body {
         /// Please tell of these elements.
         elements: Vec<u64>,
     },
+    /// What do you know of the subject? Answered by an opinion, from evidence or after a probe.
+    Query {
+        /// A random number that the opinion echoes.
+        nonce: u32,
+        /// Of whom.
+        subject: Target,
+        /// Only a reply to the answerer's own request within this time counts as word of the
+        /// subject. Whole milliseconds on the wire, at most 2^32 - 1.
+        since: Duration,
+        /// The asker saw the subject's port refuse a stream.
+        refused: bool,
+        /// Measure the link to the subject, and answer with what that gives.
+        contest: bool,
+    },
+    /// The answer to a query.
+    Opinion {
+        /// The nonce of the query.
+        nonce: u32,
+        /// What the answerer has to say.
+        verdict: Verdict,
+        /// How long ago the answerer last had a reply of the subject; zero when it abstains.
+        /// Whole milliseconds on the wire, at most 2^32 - 1.
+        word: Duration,
+        /// The answerer saw the subject's port refuse a stream.
+        refused: bool,
+    },
+}
+
+/// What the answerer of a query has to say of the subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It cannot tell. Also what a verdict counts as that this build does not know.
+    Abstain,
+    /// It has word of the subject.
+    Vouch,
+    /// It has none either.
+    Confirm,
 }
 
 /// How the updates of a datagram stand to the sender's table.
@@ -233,6 +272,31 @@ impl Body {
             ProtoBody::Sketch(part) => Body::Sketch(sketch::from_proto(&part)?),
             ProtoBody::More(proto::More { first, count }) => Body::More { first, count },
             ProtoBody::Wants(proto::Wants { elements }) => Body::Wants { elements },
+            ProtoBody::Query(query) => Body::Query {
+                nonce: query.nonce,
+                subject: Target::from_proto(
+                    query.subject.ok_or(DecodeError::invalid("query.subject"))?,
+                )?,
+                since: Duration::from_millis(query.since_ms.into()),
+                refused: query.refused,
+                contest: query.contest,
+            },
+            ProtoBody::Opinion(opinion) => Body::Opinion {
+                nonce: opinion.nonce,
+                verdict: Verdict::from_proto(opinion.verdict()),
+                word: Duration::from_millis(opinion.word_ms.into()),
+                refused: opinion.refused,
+            },
         })
+    }
+}
+
+impl Verdict {
+    fn from_proto(verdict: proto::Verdict) -> Verdict {
+        match verdict {
+            proto::Verdict::Abstain => Verdict::Abstain,
+            proto::Verdict::Vouch => Verdict::Vouch,
+            proto::Verdict::Confirm => Verdict::Confirm,
+        }
     }
 }

@@ -5,14 +5,17 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use headcount_state::{Attributes, Instance, Life, MemberId, Serving, Status, Update};
+use headcount_state::{
+    Attributes, Evidence, Instance, Life, MemberId, Reason, Serving, Status, Update,
+};
 
-use crate::datagram::{Body, TablePart};
-use crate::heartbeat::{Heartbeat, MAX_LOAD, Vitals};
+use crate::datagram::{Body, TablePart, Verdict};
+use crate::heartbeat::{CLOCK_BITS, Heartbeat, MAX_LOAD, Vitals};
 use crate::proto;
 use crate::sketch::{SYMBOL_BYTES, SketchPart};
 use crate::stream::{Frame, Hello, Purpose, Refuse, RefuseCode, cut};
 use crate::target::{Process, Target};
+use crate::update::VOTER_BYTES;
 
 /// The kinds of fields in protobuf's encoding.
 const VARINT: u32 = 0;
@@ -58,6 +61,19 @@ impl Message<'_> {
                 let elements = &elements[..items.min(elements.len())];
                 m.many(1, 8, elements, |element, bytes| bytes.extend(element.to_le_bytes()));
             }),
+            Body::Query { nonce, subject, since, refused, contest } => self.nested(11, |m| {
+                m.fixed32(1, nonce);
+                m.nested(2, |m| m.target(subject));
+                m.varint(3, whole_millis(since).into());
+                m.varint(4, refused.into());
+                m.varint(5, contest.into());
+            }),
+            Body::Opinion { nonce, verdict: said, word, refused } => self.nested(12, |m| {
+                m.fixed32(1, nonce);
+                m.varint(2, verdict(said) as u64);
+                m.varint(3, whole_millis(word).into());
+                m.varint(4, refused.into());
+            }),
         }
     }
 
@@ -86,7 +102,7 @@ impl Message<'_> {
     }
 
     fn heartbeat(&mut self, heartbeat: &Heartbeat) {
-        let Heartbeat { sender, seq, view, sync, dead, vitals } = *heartbeat;
+        let Heartbeat { sender, seq, view, sync, dead, vitals, clock } = *heartbeat;
         self.target(sender);
         self.varint(3, seq.into());
         self.fixed32(4, view);
@@ -97,6 +113,9 @@ impl Message<'_> {
             if let Some(percent) = load {
                 self.present_varint(8, percent.min(MAX_LOAD).into());
             }
+        }
+        if let Some(reading) = clock {
+            self.present_varint(9, (reading & CLOCK_BITS).into());
         }
     }
 
@@ -160,7 +179,7 @@ impl Message<'_> {
     }
 
     fn update(&mut self, update: &Update) {
-        let Update { claim, attributes, age, accuser } = update;
+        let Update { claim, attributes, age, accuser, evidence } = update;
         let life = claim.life();
         self.fixed64(1, if attributes.is_some() { 0 } else { claim.id.as_u64() });
         self.life(2, life);
@@ -172,6 +191,18 @@ impl Message<'_> {
         if let Some(attributes) = attributes {
             self.nested(9, |m| m.attributes(attributes, life));
         }
+        if let Some(evidence) = evidence {
+            self.evidence(evidence);
+        }
+    }
+
+    /// Evidence as three fields of an update.
+    fn evidence(&mut self, evidence: &Evidence) {
+        self.varint(10, reason(evidence.reason) as u64);
+        self.varint(11, whole_millis(evidence.word_age).into());
+        self.many(12, VOTER_BYTES, evidence.voters.prefixes(), |voter, bytes| {
+            bytes.extend(voter.to_le_bytes());
+        });
     }
 
     /// The attributes' life is left out when it is `life`, that of the claim beside them.
@@ -301,6 +332,22 @@ fn status(status: Status) -> proto::Status {
         Status::Closed => proto::Status::Closed,
         Status::Left => proto::Status::Left,
         Status::Evicted => proto::Status::Evicted,
+    }
+}
+
+fn reason(reason: Reason) -> proto::Reason {
+    match reason {
+        Reason::Silent => proto::Reason::Silent,
+        Reason::Refused => proto::Reason::Refused,
+        Reason::Link => proto::Reason::Link,
+    }
+}
+
+fn verdict(verdict: Verdict) -> proto::Verdict {
+    match verdict {
+        Verdict::Abstain => proto::Verdict::Abstain,
+        Verdict::Vouch => proto::Verdict::Vouch,
+        Verdict::Confirm => proto::Verdict::Confirm,
     }
 }
 

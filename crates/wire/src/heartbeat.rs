@@ -22,6 +22,9 @@ pub struct Heartbeat {
     pub dead: u32,
     /// How the sender is. Acks and stream frames say it; others leave it out.
     pub vitals: Option<Vitals>,
+    /// The sender's reading of the period clock, in sixteenths of a protocol period, modulo 2^14;
+    /// higher bits do not travel. `None`: it keeps none.
+    pub clock: Option<u16>,
 }
 
 /// How the sender is.
@@ -36,8 +39,11 @@ pub struct Vitals {
 
 pub(crate) const MAX_LOAD: u8 = 100;
 
+/// The bits of a clock's reading that travel.
+pub(crate) const CLOCK_BITS: u16 = (1 << 14) - 1;
+
 /// The most bytes of a heartbeat with the key and length before it.
-pub(crate) const MAX_HEARTBEAT_BYTES: usize = 49;
+pub(crate) const MAX_HEARTBEAT_BYTES: usize = 52;
 
 impl Heartbeat {
     pub(crate) fn from_proto(
@@ -54,6 +60,7 @@ impl Heartbeat {
             sync: heartbeat.sync,
             dead: heartbeat.dead,
             vitals: heartbeat.uptime_s.map(vitals),
+            clock: heartbeat.clock.map(|clock| clock as u16 & CLOCK_BITS),
         })
     }
 }

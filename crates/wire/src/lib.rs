@@ -29,7 +29,7 @@ mod proto {
 
 pub use cluster::ClusterId;
 pub use datagram::{
-    Body, DEFAULT_BUDGET, Datagram, DatagramBuilder, MAX_BUDGET, MIN_BUDGET, TablePart,
+    Body, DEFAULT_BUDGET, Datagram, DatagramBuilder, MAX_BUDGET, MIN_BUDGET, TablePart, Verdict,
     decode_datagram, decode_datagram_with,
 };
 pub use error::DecodeError;

@@ -77,6 +77,7 @@ fn heartbeat(mut fields: Fields<'_>) -> Option<proto::Heartbeat> {
         dead: fields.fixed32(6)?,
         uptime_s: fields.optional_varint32(7)?,
         load: fields.optional_varint32(8)?,
+        clock: fields.optional_varint32(9)?,
     };
     fields.end(heartbeat)
 }
@@ -92,7 +93,7 @@ fn table_part(mut fields: Fields<'_>) -> Option<proto::TablePart> {
 }
 
 fn update(mut fields: Fields<'_>, pool: &AttributesPool) -> Option<Update> {
-    let message = proto::Update {
+    let mut message = proto::Update {
         id: fields.fixed64(1)?,
         generation: fields.varint(2)?,
         instance: fields.fixed64(3)?,
@@ -101,14 +102,17 @@ fn update(mut fields: Fields<'_>, pool: &AttributesPool) -> Option<Update> {
         over: fields.fixed64(6)?,
         age_ms: fields.varint32(7)?,
         accuser: fields.fixed64(8)?,
-        attributes: None,
+        ..proto::Update::default()
     };
     let said = fields.optional(9)?;
+    message.reason = i32::try_from(fields.varint32(10)?).ok()?;
+    message.word_age_ms = fields.varint32(11)?;
+    let voters = fields.optional(12)?.map_or(&[][..], |voters| voters.0);
     fields.end(())?;
     let attributes = |life: Life| -> Option<Result<Arc<Attributes>, _>> {
         said.map(|said| pool.decoded(life, said.0))
     };
-    update::with_attributes(&message, attributes).ok()
+    update::with_parts(&message, voters, attributes).ok()
 }
 
 fn key(number: u8, kind: u8) -> u8 {
@@ -240,10 +244,10 @@ mod tests {
         let optional = || prop::option::of(number());
         let load = prop::option::of(0..300_u32);
         let hashes = (number(), any::<u64>(), number());
-        let heartbeat = (target(), number(), hashes, optional(), load).prop_map(
-            |(proto::Target { id, process }, seq, (view, sync, dead), uptime_s, load)| {
+        let heartbeat = (target(), number(), hashes, optional(), load, optional()).prop_map(
+            |(proto::Target { id, process }, seq, (view, sync, dead), uptime_s, load, clock)| {
                 let sync = if sync & 1 == 0 { sync } else { 0 };
-                proto::Heartbeat { id, process, seq, view, sync, dead, uptime_s, load }
+                proto::Heartbeat { id, process, seq, view, sync, dead, uptime_s, load, clock }
             },
         );
         let table = (any::<bool>(), any::<bool>())
@@ -267,6 +271,17 @@ mod tests {
                 .prop_map(|(first, count)| Body::More(proto::More { first, count })),
             prop::collection::vec(any::<u64>(), 0..40)
                 .prop_map(|elements| Body::Wants(proto::Wants { elements })),
+            (number(), target(), number(), any::<[bool; 2]>())
+                .prop_map(|(nonce, subject, since_ms, [refused, contest])| {
+                    let subject = Some(subject);
+                    proto::Query { nonce, subject, since_ms, refused, contest }
+                })
+                .prop_map(Body::Query),
+            (number(), 0..4_i32, number(), any::<bool>())
+                .prop_map(|(nonce, verdict, word_ms, refused)| {
+                    proto::Opinion { nonce, verdict, word_ms, refused }
+                })
+                .prop_map(Body::Opinion),
         ];
         let tags = prop::collection::btree_map("[a-z]{0,3}", "[a-z]{0,90}", 0..3);
         let attributes =
@@ -283,19 +298,32 @@ mod tests {
                     ..proto::Attributes::default()
                 },
             );
-        let update = (0..3_u64, any::<[u32; 3]>(), 0..8_i32, prop::option::of(attributes))
-            .prop_map(|(id, [generation, incarnation, age_ms], status, attributes)| {
-                proto::Update {
-                    id,
-                    generation: generation.into(),
-                    instance: 7,
-                    incarnation,
-                    status,
-                    age_ms,
-                    attributes,
-                    ..proto::Update::default()
-                }
-            });
+        let voters = prop_oneof![
+            4 => prop::collection::vec(number(), 0..5)
+                .prop_map(|voters| voters.into_iter().flat_map(u32::to_le_bytes).collect()),
+            1 => prop::collection::vec(any::<u8>(), 0..24),
+        ];
+        let evidence = (0..6_i32, number(), voters);
+        let update =
+            (0..3_u64, any::<[u32; 3]>(), 0..8_i32, prop::option::of(attributes), evidence)
+                .prop_map(
+                    |(id, [generation, incarnation, age_ms], status, attributes, evidence)| {
+                        let (reason, word_age_ms, voters) = evidence;
+                        proto::Update {
+                            id,
+                            generation: generation.into(),
+                            instance: 7,
+                            incarnation,
+                            status,
+                            age_ms,
+                            attributes,
+                            reason,
+                            word_age_ms,
+                            voters,
+                            ..proto::Update::default()
+                        }
+                    },
+                );
         (heartbeat, body, prop::collection::vec(update, 0..4)).prop_map(
             |(heartbeat, body, updates)| {
                 let heartbeat = Some(heartbeat);

@@ -2,18 +2,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_state::{
-    Attributes, AttributesError, AttributesVersion, Claim, Instance, Life, MemberId, Name,
-    ProtocolRange, Serving, Status, Update, Version,
+    Attributes, AttributesError, AttributesVersion, Claim, Evidence, Instance, Life, MemberId,
+    Name, ProtocolRange, Reason, Serving, Status, Update, Version, Voters,
 };
 
 use crate::encode::Message;
 use crate::error::DecodeError;
 use crate::{address, proto};
 
+/// The bytes of each voter.
+pub(crate) const VOTER_BYTES: usize = size_of::<u32>();
+
 /// How many bytes `update` takes of a datagram's or a chunk's budget.
 ///
 /// A node can compare the size of its own record with its budget before it announces tags that
-/// would never fit a datagram. A bare claim takes at most 62 bytes.
+/// would never fit a datagram. A bare claim takes at most 88 bytes.
 pub fn update_bytes(update: &Update) -> usize {
     let mut bytes = Vec::new();
     Message(&mut bytes).update_element(update);
@@ -22,15 +25,17 @@ pub fn update_bytes(update: &Update) -> usize {
 
 pub(crate) fn from_proto(mut update: proto::Update) -> Result<Update, DecodeError> {
     let said = update.attributes.take();
-    with_attributes(&update, |life| {
+    with_parts(&update, &update.voters, |life| {
         said.map(|said| attributes_from_proto(said, life).map(Arc::new))
     })
 }
 
-/// The update that `message` is, with the attributes that `attributes` makes of the ones beside
-/// it, whose life is the claim's if they do not say.
-pub(crate) fn with_attributes(
+/// The update that `message` is, but for its own voters and attributes: with the voters that are
+/// beside it, and with the attributes that `attributes` makes of the ones beside it, whose life is
+/// the claim's if they do not say.
+pub(crate) fn with_parts(
     message: &proto::Update,
+    voters: &[u8],
     attributes: impl FnOnce(Life) -> Option<Result<Arc<Attributes>, DecodeError>>,
 ) -> Result<Update, DecodeError> {
     let instance =
@@ -55,7 +60,24 @@ pub(crate) fn with_attributes(
         attributes,
         age: Duration::from_millis(message.age_ms.into()),
         accuser: MemberId::from_u64(message.accuser),
+        evidence: evidence_from_proto(message, voters)?,
     })
+}
+
+fn evidence_from_proto(
+    message: &proto::Update,
+    voters: &[u8],
+) -> Result<Option<Evidence>, DecodeError> {
+    let (voters, rest) = voters.as_chunks::<VOTER_BYTES>();
+    if !rest.is_empty() || voters.len() > Voters::MAX {
+        return Err(DecodeError::invalid("update.voters"));
+    }
+    let evidence = |reason| Evidence {
+        reason,
+        word_age: Duration::from_millis(message.word_age_ms.into()),
+        voters: Voters::from_prefixes(voters.iter().copied().map(u32::from_le_bytes)),
+    };
+    Ok(reason_from_proto(message.reason()).map(evidence))
 }
 
 pub(crate) fn all_from_proto(updates: Vec<proto::Update>) -> Result<Vec<Update>, DecodeError> {
@@ -91,6 +113,15 @@ pub(crate) fn attributes_from_proto(
             | AttributesError::TooManyTags(_)
             | AttributesError::EmptyKey => "attributes.tags",
         })),
+    }
+}
+
+fn reason_from_proto(reason: proto::Reason) -> Option<Reason> {
+    match reason {
+        proto::Reason::Unspecified => None,
+        proto::Reason::Silent => Some(Reason::Silent),
+        proto::Reason::Refused => Some(Reason::Refused),
+        proto::Reason::Link => Some(Reason::Link),
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a datagram or a frame says, decoded from its bytes.
 
 use std::fmt;
+use std::time::Duration;
 
 use headcount_state::{MemberId, Update};
 use headcount_wire::{
-    Body, ClusterId, Frame, Heartbeat, Purpose, Target, decode_datagram, decode_frame,
+    Body, ClusterId, Frame, Heartbeat, Purpose, Target, Verdict, decode_datagram, decode_frame,
 };
 use serde::Serialize;
 
@@ -110,6 +111,12 @@ impl Decoded {
                 said.kind = "wants";
                 said.note = format!("{} members", elements.len());
             }
+            Body::Query { nonce, subject, since, refused, contest } => {
+                said.query(nonce, subject, since, refused, contest);
+            }
+            Body::Opinion { nonce, verdict, word, refused } => {
+                said.opinion(nonce, verdict, word, refused);
+            }
         }
         said.decoded(datagram.updates, names)
     }
@@ -210,6 +217,34 @@ impl Said {
         self.nonce = Some(nonce);
         self.party = Some(responder.map_or(self.sender, |responder| responder.id));
         self.note = if not_me { "not me" } else { "" }.to_owned();
+    }
+
+    fn query(
+        &mut self,
+        nonce: u32,
+        subject: Target,
+        since: Duration,
+        refused: bool,
+        contest: bool,
+    ) {
+        self.kind = "query";
+        self.nonce = Some(nonce);
+        self.party = Some(subject.id);
+        let since = format!("word of the last {:.3} s wanted", since.as_secs_f64());
+        let refused = if refused { ", its port refuses" } else { "" };
+        self.note = format!("{since}{refused}{}", if contest { ", contest" } else { "" });
+    }
+
+    fn opinion(&mut self, nonce: u32, verdict: Verdict, word: Duration, refused: bool) {
+        self.kind = "opinion";
+        self.nonce = Some(nonce);
+        let word = word.as_secs_f64();
+        self.note = match verdict {
+            Verdict::Abstain => "abstains".to_owned(),
+            Verdict::Vouch => format!("vouches, last word {word:.3} s ago"),
+            Verdict::Confirm => format!("confirms, last word {word:.3} s ago"),
+        };
+        self.note += if refused { ", its port refuses" } else { "" };
     }
 
     fn decoded(self, updates: Vec<Update>, names: &Names) -> Decoded {

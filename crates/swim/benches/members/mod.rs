@@ -70,5 +70,6 @@ pub(crate) fn heartbeat(member: u64) -> Heartbeat {
         sync: 0xfedc_ba98_7654_3210,
         dead: 0,
         vitals: None,
+        clock: None,
     }
 }

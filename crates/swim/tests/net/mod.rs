@@ -104,6 +104,7 @@ pub fn datagram(speaker: &Engine, cluster: ClusterId, body: &Body, updates: &[Up
         sync: table.summary().sync,
         dead: table.summary().dead as u32,
         vitals: None,
+        clock: None,
     };
     let budget = speaker.config().datagram_budget;
     let mut datagram = DatagramBuilder::new(cluster, budget, &heartbeat, body);

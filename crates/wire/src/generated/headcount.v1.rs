@@ -102,11 +102,22 @@ pub struct Update {
     #[prost(fixed64, tag = "8")]
     pub accuser: u64,
     /// What the member says of itself; absent: the claim alone.
-    ///
-    /// 10 to 14 are kept for evidence that grows with the detector: the reason of an accusation,
-    /// its voters, and the age of the last word heard from the member.
     #[prost(message, optional, tag = "9")]
     pub attributes: ::core::option::Option<Attributes>,
+    /// Why the member is accused, for suspect and failed. Absent: the teller has no evidence, and 11
+    /// and 12 say nothing.
+    #[prost(enumeration = "Reason", tag = "10")]
+    pub reason: i32,
+    /// How long before the claim was made the last word of the member was heard by any of the voters,
+    /// in milliseconds; saturates.
+    #[prost(uint32, tag = "11")]
+    pub word_age_ms: u32,
+    /// Who confirmed the accusation: the first 32 bits of their ids, 4 bytes each, little endian, at
+    /// most 4 of them, none twice.
+    ///
+    /// 13 and 14 are kept for growth.
+    #[prost(bytes = "vec", tag = "12")]
+    pub voters: ::prost::alloc::vec::Vec<u8>,
 }
 /// What a claim says of a life. The numbers are the order of the merge rule's lattice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -149,6 +160,43 @@ impl Status {
             "STATUS_CLOSED" => Some(Self::Closed),
             "STATUS_LEFT" => Some(Self::Left),
             "STATUS_EVICTED" => Some(Self::Evicted),
+            _ => None,
+        }
+    }
+}
+/// Why a member is accused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Reason {
+    /// No evidence. Also what an unknown reason counts as.
+    Unspecified = 0,
+    /// It answered no probe.
+    Silent = 1,
+    /// Its port refused a stream: its host is there, and no process listens.
+    Refused = 2,
+    /// The link to it lets too little through.
+    Link = 3,
+}
+impl Reason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REASON_UNSPECIFIED",
+            Self::Silent => "REASON_SILENT",
+            Self::Refused => "REASON_REFUSED",
+            Self::Link => "REASON_LINK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "REASON_SILENT" => Some(Self::Silent),
+            "REASON_REFUSED" => Some(Self::Refused),
+            "REASON_LINK" => Some(Self::Link),
             _ => None,
         }
     }
@@ -217,10 +265,14 @@ pub struct Heartbeat {
     pub uptime_s: ::core::option::Option<u32>,
     /// How loaded the sender is, in percent, 0 to 100; larger values count as 100. Absent: not said.
     /// Read only beside uptime_s.
-    ///
-    /// 9 to 15 are kept for growth: the sender's period number and its local health.
     #[prost(uint32, optional, tag = "8")]
     pub load: ::core::option::Option<u32>,
+    /// The sender's reading of the period clock, in sixteenths of a protocol period, modulo 2^14.
+    /// Absent: it keeps none.
+    ///
+    /// 10 to 15 are kept for growth: the sender's local health.
+    #[prost(uint32, optional, tag = "9")]
+    pub clock: ::core::option::Option<u32>,
 }
 /// Are you there? Answered by an Ack with the same nonce.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -323,6 +375,44 @@ pub struct Wants {
 /// with what the sender lacks, if its hash shows that, or else with its own hashes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Compare {}
+/// What do you know of the subject? Answered by an Opinion with the same nonce, from evidence or
+/// after a probe.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Query {
+    /// A random number that the opinion echoes.
+    #[prost(fixed32, tag = "1")]
+    pub nonce: u32,
+    /// Of whom. Required.
+    #[prost(message, optional, tag = "2")]
+    pub subject: ::core::option::Option<Target>,
+    /// Only a reply to the answerer's own request within this time counts as word of the subject, in
+    /// milliseconds; saturates.
+    #[prost(uint32, tag = "3")]
+    pub since_ms: u32,
+    /// True: the asker saw the subject's port refuse a stream.
+    #[prost(bool, tag = "4")]
+    pub refused: bool,
+    /// True: measure the link to the subject, and answer with what that gives.
+    #[prost(bool, tag = "5")]
+    pub contest: bool,
+}
+/// The answer to a Query.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Opinion {
+    /// The nonce of the query.
+    #[prost(fixed32, tag = "1")]
+    pub nonce: u32,
+    /// What the answerer has to say.
+    #[prost(enumeration = "Verdict", tag = "2")]
+    pub verdict: i32,
+    /// How long ago the answerer last had a reply of the subject, in milliseconds; saturates. 0 with
+    /// abstain.
+    #[prost(uint32, tag = "3")]
+    pub word_ms: u32,
+    /// True: the answerer saw the subject's port refuse a stream.
+    #[prost(bool, tag = "4")]
+    pub refused: bool,
+}
 /// The payload of one datagram.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Datagram {
@@ -333,7 +423,7 @@ pub struct Datagram {
     #[prost(message, repeated, tag = "15")]
     pub updates: ::prost::alloc::vec::Vec<Update>,
     /// What it is about. Required.
-    #[prost(oneof = "datagram::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "datagram::Body", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub body: ::core::option::Option<datagram::Body>,
 }
 /// Nested message and enum types in `Datagram`.
@@ -368,6 +458,45 @@ pub mod datagram {
         /// The sender's hashes, to be compared.
         #[prost(message, tag = "10")]
         Compare(super::Compare),
+        /// A question about a member.
+        #[prost(message, tag = "11")]
+        Query(super::Query),
+        /// The answer to it.
+        #[prost(message, tag = "12")]
+        Opinion(super::Opinion),
+    }
+}
+/// What the answerer of a Query has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Verdict {
+    /// It cannot tell. Also what an unknown verdict counts as.
+    Abstain = 0,
+    /// It has word of the subject.
+    Vouch = 1,
+    /// It has none either.
+    Confirm = 2,
+}
+impl Verdict {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Abstain => "VERDICT_ABSTAIN",
+            Self::Vouch => "VERDICT_VOUCH",
+            Self::Confirm => "VERDICT_CONFIRM",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "VERDICT_ABSTAIN" => Some(Self::Abstain),
+            "VERDICT_VOUCH" => Some(Self::Vouch),
+            "VERDICT_CONFIRM" => Some(Self::Confirm),
+            _ => None,
+        }
     }
 }
 /// The first frame of either side.

@@ -33,6 +33,14 @@ fn a_datagram_with_records_keeps_its_bytes() {
     assert_eq!(datagram.updates, records);
 }
 
+#[test]
+fn a_datagram_with_a_clock_and_evidence_keeps_its_bytes() {
+    assert_eq!(hex(&samples::accusing_datagram()), ACCUSING);
+    let datagram = decode_datagram(CLUSTER, &bytes(ACCUSING)).unwrap();
+    assert_eq!(datagram.heartbeat, samples::clocked(samples::idle_heartbeat()));
+    assert_eq!(datagram.updates, [samples::failure()]);
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -42,7 +50,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
-const DATAGRAMS: [&str; 9] = [
+const DATAGRAMS: [&str; 11] = [
     "\
      4801efcdab89674523011c5ea9930a2b092cf46c1f933a5303158c2d26d8189f8d0625bbbbaaaa29\
      080706050403020135addeadde3880a305402a120a0d0d0c0b0a154f7937cf\
@@ -81,6 +89,15 @@ const DATAGRAMS: [&str; 9] = [
     "\
      4801efcdab8967452301356da9040a2b092cf46c1f933a5303158c2d26d8189f8d0625bbbbaaaa29\
      080706050403020135addeadde3880a305402a5200\
+     ",
+    "\
+     4801efcdab8967452301e0a7390a0a2b092cf46c1f933a5303158c2d26d8189f8d0625bbbbaaaa29\
+     080706050403020135addeadde3880a305402a5a1c0d0d0c0b0a120e09b5c68cccd300c7a5154f79\
+     37cf18dc0b20012801\
+     ",
+    "\
+     4801efcdab89674523010991c0fd0a2b092cf46c1f933a5303158c2d26d8189f8d0625bbbbaaaa29\
+     080706050403020135addeadde3880a305402a620c0d0d0c0b0a100218880e2001\
      ",
 ];
 
@@ -125,4 +142,10 @@ const RICH: &str = "\
      33332222111138dc0b41e4bc1f968fc17cfd4a5c0a086f72646572732d381215121020010db80000\
      00000000000000000008188a3e18ac0220022a0a65752d776573742d316132070a05656d70747932\
      0b0a04726f6c6512036170693801400348859483b99734510500333322221111\
+     ";
+
+const ACCUSING: &str = "\
+     4801efcdab8967452301ded3edaf0a23092cf46c1f933a5303158c2d26d8189f8d0625bbbbaaaa29\
+     080706050403020148b96052007a3c091dbad8c424e0439b10899483b99734190900333322221111\
+     2003280238fa0141e4bc1f968fc17cfd500258880e620c8fc17cfdd300c7a5bd77f34b\
      ";

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use headcount_state::{Attributes, ProtocolRange, Update};
+use headcount_state::{Attributes, Evidence, ProtocolRange, Reason, Update, Voters};
 use headcount_wire::{
     Body, ClusterId, DatagramBuilder, DecodeError, Frame, Hello, MAX_BUDGET, MAX_FRAME_BYTES,
-    Purpose, Refuse, RefuseCode, SketchPart, StreamFrame, decode_datagram, decode_frame,
+    Purpose, Refuse, RefuseCode, SketchPart, StreamFrame, Verdict, decode_datagram, decode_frame,
     encode_frame, frame_length, update_bytes,
 };
 use proptest::collection::vec;
@@ -137,9 +138,9 @@ proptest! {
     }
 }
 
-/// A datagram of each body, and one with records.
+/// A datagram of each body, one with records, and one with evidence.
 fn every_datagram() -> Vec<Vec<u8>> {
-    let mut all = vec![samples::rich_datagram()];
+    let mut all = vec![samples::rich_datagram(), samples::accusing_datagram()];
     for (_, body) in samples::bodies() {
         let mut builder = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &body);
         assert!(builder.push(&samples::suspicion()));
@@ -329,6 +330,82 @@ fn a_ping_req_for_nobody_is_invalid() {
     let ask = [4 << 3 | 2, 5, 1 << 3 | 5, 1, 2, 3, 4];
     let bytes = sealed(&[&head[..], &ask].concat());
     assert_eq!(decode_datagram(CLUSTER, &bytes), invalid("ping_req.target"));
+}
+
+#[test]
+fn a_query_about_nobody_is_invalid() {
+    let query = [11 << 3 | 2, 5, 1 << 3 | 5, 1, 2, 3, 4];
+    let bytes = sealed(&[&head()[..], &query].concat());
+    assert_eq!(decode_datagram(CLUSTER, &bytes), invalid("query.subject"));
+}
+
+#[test]
+fn an_unknown_verdict_counts_as_an_abstention() {
+    for (number, verdict) in
+        [(0, Verdict::Abstain), (1, Verdict::Vouch), (2, Verdict::Confirm), (3, Verdict::Abstain)]
+    {
+        let opinion = [12 << 3 | 2, 2, 2 << 3, number];
+        let bytes = sealed(&[&head()[..], &opinion].concat());
+        let body = decode_datagram(CLUSTER, &bytes).unwrap().body;
+        assert_eq!(body, Body::Opinion { nonce: 0, verdict, word: Duration::ZERO, refused: false });
+    }
+}
+
+/// A claim with these fields after its own.
+fn with_fields(fields: &[u8]) -> Result<Option<Evidence>, DecodeError> {
+    let gossip = Body::Gossip { table: None };
+    let mut builder = DatagramBuilder::new(CLUSTER, 512, &samples::heartbeat(), &gossip);
+    let head = builder.len() - HEADER_BYTES;
+    assert!(builder.push(&samples::suspicion()));
+    let payload = builder.finish().split_off(HEADER_BYTES);
+    let (head, element) = payload.split_at(head);
+    let length = element[1] + fields.len() as u8;
+    let bytes = sealed(&[head, &[element[0], length], &element[2..], fields].concat());
+    decode_datagram(CLUSTER, &bytes).map(|datagram| datagram.updates[0].evidence)
+}
+
+#[test]
+fn voters_cut_short_or_too_many_are_invalid() {
+    for length in 0..24_u8 {
+        let voters: Vec<u8> = (0..length).collect();
+        let told = with_fields(&[&[10 << 3, 1, 12 << 3 | 2, length], &voters[..]].concat());
+        let expected = match length {
+            0 | 4 | 8 | 12 | 16 => Ok(usize::from(length / 4)),
+            _ => invalid("update.voters"),
+        };
+        assert_eq!(told.map(|evidence| evidence.unwrap().voters.len()), expected, "{length} bytes");
+    }
+}
+
+#[test]
+fn an_unknown_reason_and_none_are_no_evidence() {
+    for (number, reason) in [
+        (0, None),
+        (1, Some(Reason::Silent)),
+        (2, Some(Reason::Refused)),
+        (3, Some(Reason::Link)),
+        (4, None),
+        (0x7f, None),
+    ] {
+        let told = with_fields(&[10 << 3, number, 11 << 3, 9, 12 << 3 | 2, 4, 1, 0, 0, 0]);
+        let (word_age, voters) = (Duration::from_millis(9), Voters::from_prefixes([1]));
+        assert_eq!(told, Ok(reason.map(|reason| Evidence { reason, word_age, voters })));
+    }
+}
+
+#[test]
+fn a_clock_beyond_14_bits_counts_as_its_low_ones() {
+    let gossip = Body::Gossip { table: None };
+    let heartbeat = samples::clocked(samples::idle_heartbeat());
+    let bytes = DatagramBuilder::new(CLUSTER, 512, &heartbeat, &gossip).finish();
+    let mut payload = bytes[HEADER_BYTES..].to_vec();
+    let body = payload.split_off(payload.len() - 2);
+    // Its number, three bytes long: the last one is 1, which stands for 2^14.
+    *payload.last_mut().unwrap() |= 0x80;
+    payload.push(1);
+    payload[1] += 1;
+    let told = decode_datagram(CLUSTER, &sealed(&[payload, body].concat())).unwrap();
+    assert_eq!(told.heartbeat, heartbeat);
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use headcount_state::Update;
 use headcount_wire::{
     Body, ChunkBuilder, Datagram, DatagramBuilder, Frame, Heartbeat, MAX_BUDGET, MAX_FRAME_BYTES,
-    MAX_REFUSE_DETAIL_BYTES, MAX_REFUSE_OTHERS, Refuse, RefuseCode, StreamFrame, Vitals,
+    MAX_REFUSE_DETAIL_BYTES, MAX_REFUSE_OTHERS, Refuse, RefuseCode, StreamFrame, Verdict, Vitals,
     decode_datagram, decode_frame, encode_frame, frame_length,
 };
 use proptest::prelude::*;
@@ -63,6 +63,34 @@ fn load_above_a_hundred_percent_counts_as_a_hundred() {
     let datagram = decoded(&heartbeat, &Body::Nack { nonce: 0 }, &[]);
     let vitals = Vitals { load: Some(100), uptime: Duration::ZERO };
     assert_eq!(datagram.heartbeat.vitals, Some(vitals));
+}
+
+#[test]
+fn the_word_of_a_query_an_opinion_and_evidence_saturates() {
+    let largest = Duration::from_millis(u32::MAX.into());
+    let subject = samples::target("orders-2");
+    let since = Duration::MAX;
+    let query = Body::Query { nonce: 0, subject, since, refused: false, contest: false };
+    let Body::Query { since, .. } = decoded(&samples::heartbeat(), &query, &[]).body else {
+        panic!("not a query");
+    };
+    let (verdict, word) = (Verdict::Vouch, Duration::MAX);
+    let opinion = Body::Opinion { nonce: 0, verdict, word, refused: false };
+    let datagram = decoded(&samples::heartbeat(), &opinion, &[samples::largest_bare()]);
+    let Body::Opinion { word, .. } = datagram.body else { panic!("not an opinion") };
+    let word_age = datagram.updates[0].evidence.unwrap().word_age;
+    assert_eq!([since, word, word_age], [largest; 3]);
+}
+
+#[test]
+fn of_a_clock_the_low_14_bits_travel() {
+    let clock = |reading| {
+        let heartbeat = Heartbeat { clock: reading, ..samples::heartbeat() };
+        decoded(&heartbeat, &Body::Compare, &[]).heartbeat.clock
+    };
+    assert_eq!(clock(Some(0)), Some(0));
+    assert_eq!(clock(Some(u16::MAX)), Some(0x3fff));
+    assert_eq!(clock(None), None);
 }
 
 fn with_vitals(vitals: Vitals) -> Heartbeat {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_state::{
-    Attributes, AttributesVersion, Claim, Instance, Life, MAX_GENERATION, MAX_TAG_BYTES, MAX_TAGS,
-    MAX_ZONE_BYTES, MemberId, Name, ProtocolRange, Serving, Status, Symbol, Tags, Update, Version,
+    Attributes, AttributesVersion, Claim, Evidence, Instance, Life, MAX_GENERATION, MAX_TAG_BYTES,
+    MAX_TAGS, MAX_ZONE_BYTES, MemberId, Name, ProtocolRange, Reason, Serving, Status, Symbol, Tags,
+    Update, Version, Voters,
 };
 use headcount_wire::{
     Body, ClusterId, DatagramBuilder, Frame, Heartbeat, Hello, PROTOCOL, Purpose, Refuse,
-    RefuseCode, SketchPart, StreamFrame, TablePart, Target, Vitals,
+    RefuseCode, SketchPart, StreamFrame, TablePart, Target, Verdict, Vitals,
 };
 
 pub(crate) const CLUSTER: ClusterId = ClusterId::from_u64(0x0123_4567_89ab_cdef);
@@ -27,7 +28,7 @@ pub(crate) fn target(name: &str) -> Target {
     Target::of(MemberId::of(name), life(7))
 }
 
-/// A heartbeat with every field said.
+/// A heartbeat with every field said but the clock.
 pub(crate) fn heartbeat() -> Heartbeat {
     let vitals = Vitals { load: Some(42), uptime: Duration::from_secs(86_400) };
     Heartbeat { dead: 0xdead_dead, vitals: Some(vitals), ..idle_heartbeat() }
@@ -42,7 +43,13 @@ pub(crate) fn idle_heartbeat() -> Heartbeat {
         sync: 0x0102_0304_0506_0708,
         dead: 0,
         vitals: None,
+        clock: None,
     }
+}
+
+/// The same of a sender that keeps a clock.
+pub(crate) fn clocked(heartbeat: Heartbeat) -> Heartbeat {
+    Heartbeat { clock: Some(12_345), ..heartbeat }
 }
 
 /// The heartbeat of an ack in an idle cluster.
@@ -69,6 +76,7 @@ pub(crate) fn record(number: u64) -> Update {
         attributes: Some(Arc::new(attributes)),
         age: Duration::from_millis(1_500),
         accuser: None,
+        evidence: None,
     }
 }
 
@@ -79,10 +87,24 @@ pub(crate) fn suspicion() -> Update {
         attributes: None,
         age: Duration::from_millis(250),
         accuser: Some(MemberId::of("orders-1")),
+        evidence: None,
     }
 }
 
-/// A record with every field said, in a life that its attributes were not said in.
+/// A failed claim that the accuser and two others stand for.
+pub(crate) fn failure() -> Update {
+    let voters = ["orders-1", "orders-2", "orders-3"].map(MemberId::of);
+    let suspicion = suspicion();
+    let evidence = Evidence {
+        reason: Reason::Refused,
+        word_age: Duration::from_millis(1_800),
+        voters: Voters::of(voters),
+    };
+    let claim = suspicion.claim.with_status(Status::Failed);
+    Update { claim, evidence: Some(evidence), ..suspicion }
+}
+
+/// A record with every field said but evidence, in a life that its attributes were not said in.
 pub(crate) fn full_record() -> Update {
     let plain = record(8);
     let attributes = Attributes {
@@ -118,6 +140,11 @@ pub(crate) fn largest_bare() -> Update {
         attributes: None,
         age: Duration::MAX,
         accuser: Some(MemberId::of("someone")),
+        evidence: Some(Evidence {
+            reason: Reason::Link,
+            word_age: Duration::MAX,
+            voters: Voters::from_prefixes((0..Voters::MAX as u32).map(|number| u32::MAX - number)),
+        }),
     }
 }
 
@@ -161,7 +188,7 @@ pub(crate) fn symbols(count: u32) -> Vec<Symbol> {
     (0..count).map(symbol).collect()
 }
 
-pub(crate) fn bodies() -> [(&'static str, Body); 9] {
+pub(crate) fn bodies() -> [(&'static str, Body); 11] {
     [
         ("ping", Body::Ping { nonce: 0x0a0b_0c0d, target: Some(target("orders-2").process) }),
         (
@@ -178,6 +205,25 @@ pub(crate) fn bodies() -> [(&'static str, Body); 9] {
         ("more", Body::More { first: 5, count: 300 }),
         ("wants", Body::Wants { elements: vec![0x1112_1314_1516_1718, 1] }),
         ("compare", Body::Compare),
+        (
+            "query",
+            Body::Query {
+                nonce: 0x0a0b_0c0d,
+                subject: target("orders-2"),
+                since: Duration::from_millis(1_500),
+                refused: true,
+                contest: true,
+            },
+        ),
+        (
+            "opinion",
+            Body::Opinion {
+                nonce: 0x0a0b_0c0d,
+                verdict: Verdict::Confirm,
+                word: Duration::from_millis(1_800),
+                refused: true,
+            },
+        ),
     ]
 }
 
@@ -211,5 +257,13 @@ pub(crate) fn rich_datagram() -> Vec<u8> {
     let [_, _, _, _, (_, body), ..] = bodies();
     let mut builder = DatagramBuilder::new(CLUSTER, 1_400, &heartbeat(), &body);
     assert_eq!(builder.pack(&[record(7), suspicion(), full_record()]), 3);
+    builder.finish().to_vec()
+}
+
+/// A datagram that says the clock and what an accusation rests on.
+pub(crate) fn accusing_datagram() -> Vec<u8> {
+    let heartbeat = clocked(idle_heartbeat());
+    let mut builder = DatagramBuilder::new(CLUSTER, 512, &heartbeat, &Body::Compare);
+    assert!(builder.push(&failure()));
     builder.finish().to_vec()
 }

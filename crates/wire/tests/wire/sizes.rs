@@ -38,6 +38,8 @@ fn an_idle_node_sends_at_most_200_bytes_a_second() {
 #[test]
 fn sizes_are_those_that_the_documentation_tells() {
     let mut rows = Vec::from(idle_datagrams());
+    let clocked = samples::clocked(samples::idle_heartbeat());
+    rows.push(("idle compare, with the clock", bytes(&clocked, &Body::Compare)));
     for (name, body) in samples::bodies() {
         rows.push((name, bytes(&samples::heartbeat(), &body)));
     }
@@ -45,6 +47,7 @@ fn sizes_are_those_that_the_documentation_tells() {
         rows.push((name, encode_frame(CLUSTER, &frame).len()));
     }
     rows.push(("suspicion", update_bytes(&samples::suspicion())));
+    rows.push(("failure, 3 voters", update_bytes(&samples::failure())));
     rows.push(("record", update_bytes(&samples::record(7))));
     rows.push(("record, every field", update_bytes(&samples::full_record())));
 
@@ -76,6 +79,7 @@ const EXPECTED: &[(&str, usize)] = &[
     ("idle ping", 60),
     ("idle ack", 59),
     ("idle compare", 50),
+    ("idle compare, with the clock", 53),
     ("ping", 71),
     ("ack", 84),
     ("ping-req", 84),
@@ -85,12 +89,15 @@ const EXPECTED: &[(&str, usize)] = &[
     ("more", 66),
     ("wants", 79),
     ("compare", 61),
+    ("query", 89),
+    ("opinion", 73),
     ("hello", 135),
     ("refuse", 148),
     ("chunk", 248),
     ("stream ping", 75),
     ("stream ack", 72),
     ("suspicion", 43),
+    ("failure, 3 voters", 62),
     ("record", 64),
     ("record, every field", 138),
     ("records in 512", 6),

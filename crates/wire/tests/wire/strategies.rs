@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_state::{
-    Attributes, AttributesVersion, Claim, Instance, Life, MAX_GENERATION, MAX_ZONE_BYTES, MemberId,
-    Name, ProtocolRange, Serving, Status, Symbol, Update, Version,
+    Attributes, AttributesVersion, Claim, Evidence, Instance, Life, MAX_GENERATION, MAX_ZONE_BYTES,
+    MemberId, Name, ProtocolRange, Reason, Serving, Status, Symbol, Update, Version, Voters,
 };
 use headcount_wire::{
     Body, Frame, Heartbeat, Hello, Process, Purpose, Refuse, RefuseCode, SketchPart, StreamFrame,
-    TablePart, Target, Vitals,
+    TablePart, Target, Verdict, Vitals,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -54,14 +54,17 @@ pub(crate) fn address() -> impl Strategy<Value = SocketAddr> {
 pub(crate) fn heartbeat() -> impl Strategy<Value = Heartbeat> {
     let vitals = (proptest::option::of(0..=100_u8), number())
         .prop_map(|(load, uptime)| Vitals { load, uptime: Duration::from_secs(uptime.into()) });
-    (target(), number(), number(), any::<u64>(), number(), proptest::option::of(vitals)).prop_map(
-        |(sender, seq, view, sync, dead, vitals)| Heartbeat {
+    let vitals = proptest::option::of(vitals);
+    let clock = proptest::option::of(0..1_u16 << 14);
+    (target(), number(), number(), any::<u64>(), number(), vitals, clock).prop_map(
+        |(sender, seq, view, sync, dead, vitals, clock)| Heartbeat {
             sender,
             seq,
             view,
             sync,
             dead,
             vitals,
+            clock,
         },
     )
 }
@@ -85,7 +88,40 @@ pub(crate) fn body() -> impl Strategy<Value = Body> {
         sketch,
         (number(), number()).prop_map(|(first, count)| Body::More { first, count }),
         vec(any::<u64>(), 0..200).prop_map(|elements| Body::Wants { elements }),
+        query(),
+        opinion(),
     ]
+}
+
+fn query() -> impl Strategy<Value = Body> {
+    (any::<u32>(), target(), millis(), any::<bool>(), any::<bool>()).prop_map(
+        |(nonce, subject, since, refused, contest)| Body::Query {
+            nonce,
+            subject,
+            since,
+            refused,
+            contest,
+        },
+    )
+}
+
+fn opinion() -> impl Strategy<Value = Body> {
+    let verdict =
+        proptest::sample::select(vec![Verdict::Abstain, Verdict::Vouch, Verdict::Confirm]);
+    (any::<u32>(), verdict, millis(), any::<bool>())
+        .prop_map(|(nonce, verdict, word, refused)| Body::Opinion { nonce, verdict, word, refused })
+}
+
+fn evidence() -> impl Strategy<Value = Evidence> {
+    let reason = proptest::sample::select(Reason::ALL.to_vec());
+    (reason, millis(), vec(number(), 0..6)).prop_map(|(reason, word_age, voters)| {
+        let voters = Voters::from_prefixes(voters);
+        Evidence { reason, word_age, voters }
+    })
+}
+
+fn millis() -> impl Strategy<Value = Duration> {
+    number().prop_map(|millis| Duration::from_millis(millis.into()))
 }
 
 pub(crate) fn updates() -> impl Strategy<Value = Vec<Update>> {
@@ -104,8 +140,9 @@ pub(crate) fn update() -> impl Strategy<Value = Update> {
         any::<bool>(),
         any::<u32>(),
         proptest::option::of(member_id()),
+        proptest::option::of(evidence()),
     )
-        .prop_map(|(id, version, over, attributes, same_life, age_ms, accuser)| {
+        .prop_map(|(id, version, over, attributes, same_life, age_ms, accuser, evidence)| {
             let attributes = attributes.map(|mut attributes| {
                 if same_life {
                     attributes.version.life = version.life();
@@ -114,7 +151,7 @@ pub(crate) fn update() -> impl Strategy<Value = Update> {
             });
             let id = attributes.as_ref().map_or(id, |attributes| attributes.name.id());
             let age = Duration::from_millis(age_ms.into());
-            Update { claim: Claim { id, version, over }, attributes, age, accuser }
+            Update { claim: Claim { id, version, over }, attributes, age, accuser, evidence }
         })
 }
 

@@ -51,7 +51,8 @@ pub(crate) fn exchange(text: &str) -> Result<Exchange, String> {
 
 /// A detector's name.
 pub(crate) fn detector(text: &str) -> Result<Detector, String> {
-    Detector::from_name(text).ok_or_else(|| "is no detector; use lifeguard or swim".to_owned())
+    Detector::from_name(text)
+        .ok_or_else(|| "is no detector; use observers, lifeguard or swim".to_owned())
 }
 
 #[cfg(test)]

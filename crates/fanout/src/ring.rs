@@ -65,11 +65,6 @@ impl<'a> Ring<'a> {
         before.filter(|id| !doubted(*id)).take(self.observers).collect()
     }
 
-    /// Whether one of the nearest `most` before `member` has an id for which `is` holds.
-    pub fn any_before(&self, member: MemberId, most: usize, is: impl Fn(MemberId) -> bool) -> bool {
-        self.table.live_before(member).take(most).any(is)
-    }
-
     /// The subject of `member` in this period; none for a lone member.
     pub fn subject_at(&self, member: MemberId, period: u64) -> Option<MemberId> {
         let width = self.width() as u64;

@@ -127,6 +127,18 @@ impl Contacts {
         self.heard.is_empty()
     }
 
+    /// The `count` peers that were heard last, the latest first. Costs as much as peers are held.
+    pub fn latest(&self, count: usize) -> Vec<MemberId> {
+        let mut all: Vec<(Time, MemberId)> = self.heard.iter().map(|h| (h.at, h.peer)).collect();
+        let count = count.min(all.len());
+        if count < all.len() {
+            all.select_nth_unstable_by(count, |a, b| b.cmp(a));
+        }
+        all.truncate(count);
+        all.sort_unstable_by(|a, b| b.cmp(a));
+        all.into_iter().map(|(_, peer)| peer).collect()
+    }
+
     /// How many of those heard since `since` hold `view`, which this node holds since
     /// `view_changed`, and of how many: of those whose word came since then, or names this view.
     /// Older word on another view says nothing. Costs as much as peers are held.
@@ -227,6 +239,15 @@ mod tests {
         assert_eq!(contacts.len(), 2);
         let held = ["a", "b", "c", "d"].map(|name| contacts.get(MemberId::of(name)).is_some());
         assert_eq!(held, [false, true, false, true]);
+    }
+
+    #[test]
+    fn those_heard_last_are_named_latest_first() {
+        let contacts = heard(&[("a", 1, 7), ("b", 6, 7), ("c", 2, 7), ("d", 9, 8)]);
+        let names = |names: &[&str]| names.iter().map(|n| MemberId::of(n)).collect::<Vec<_>>();
+        assert_eq!(contacts.latest(2), names(&["d", "b"]));
+        assert_eq!(contacts.latest(9), names(&["d", "b", "c", "a"]));
+        assert_eq!(contacts.latest(0), names(&[]));
     }
 
     #[test]

@@ -131,14 +131,23 @@ impl Builder {
         self
     }
 
-    /// How members are watched. Default [`Detector::Lifeguard`].
+    /// How members are watched. Default [`Detector::Observers`]. The same on all members.
     pub fn detector(mut self, detector: Detector) -> Builder {
         self.config.detector = detector;
         self
     }
 
-    /// The protocol period, and every interval that is a multiple of it: 10 ms to 60 s,
-    /// default 1 s. The same on all members.
+    /// How long a member may be silent before it is failed, with the detector `observers`: 1 s to
+    /// 60 s, default 5 s. The protocol period, and every interval that is a multiple of it, becomes
+    /// a fifth of it, within 200 ms to 5 s. A member that pauses for a period less than this is never
+    /// failed. The same on all members.
+    pub fn detection_time(mut self, detection_time: Duration) -> Builder {
+        self.config = self.config.with_detection_time(detection_time);
+        self
+    }
+
+    /// The protocol period, and every interval that is a multiple of it, the detection time of five
+    /// periods among them: 10 ms to 60 s, default 1 s. The same on all members.
     pub fn period(mut self, period: Duration) -> Builder {
         self.config = self.config.with_period(period);
         self

@@ -81,6 +81,10 @@ impl Engine {
         let held = self.table.get(id).map(|record| (record.claim, record.accuser));
         let Some((claim, accuser)) = held else { return };
         self.follow_live_set(now, claim);
+        if newcomer {
+            self.observers.forget(id);
+        }
+        self.observers.follow_claim(&claim);
         self.follow_suspicion(now, claim, accuser);
         let was_checked = self.follow_check(id);
         match kind {
@@ -135,6 +139,7 @@ impl Engine {
         self.timers.set(Timer::ProbeTimeout, None);
         self.suspicions.clear();
         self.checks.clear();
+        self.observers.drop_judgements();
     }
 
     pub(crate) fn judge_again(&mut self, now: Time) {
@@ -164,6 +169,7 @@ impl Engine {
     pub(crate) fn drop_peer(&mut self, id: MemberId) {
         self.peers.remove(id);
         self.contacts.forget(id);
+        self.observers.forget(id);
         if self.probe.is_some_and(|probe| probe.target.id == id) {
             self.probe = None;
             self.timers.set(Timer::ProbeTimeout, None);

@@ -16,6 +16,7 @@ use rand::RngExt;
 
 use crate::engine::Engine;
 use crate::event::Event;
+use crate::observers::pings::Purpose;
 use crate::outbox::Outgoing;
 
 /// A check lasts so many periods.
@@ -31,6 +32,8 @@ pub(crate) struct Check {
     /// The subject has answered: a reply, not some word of its own accord, since one that cannot
     /// hear can still talk.
     answered: bool,
+    /// Its port refuses streams.
+    refused: bool,
     due: Time,
 }
 
@@ -73,7 +76,7 @@ impl Checks {
             return false;
         }
         let update = update.clone();
-        let check = Check { update, nonce, attempts: 0, answered: false, due: now };
+        let check = Check { update, nonce, attempts: 0, answered: false, refused: false, due: now };
         self.open.insert(subject, check);
         self.due.insert((now, subject));
         true
@@ -95,6 +98,13 @@ impl Checks {
         }
     }
 
+    /// The port of `subject` refused a stream.
+    pub(crate) fn refused(&mut self, subject: MemberId) {
+        if let Some(check) = self.open.get_mut(&subject) {
+            check.refused = true;
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.open.len()
     }
@@ -109,14 +119,23 @@ impl Checks {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Takes the next step that is due.
-    pub(crate) fn pop_due(&mut self, now: Time, period: Duration) -> Option<CheckStep> {
+    /// Takes the next step that is due. After the first ping, and while the port refuses, the next
+    /// follows after `answer`, the time that one may take.
+    pub(crate) fn pop_due(
+        &mut self,
+        now: Time,
+        period: Duration,
+        answer: Duration,
+    ) -> Option<CheckStep> {
         let (at, subject) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
         self.due.remove(&(at, subject));
         let check = self.open.get_mut(&subject)?;
-        if check.attempts < PERIODS {
+        // Who neither answers, through others either, nor lets a stream through is gone.
+        let gone = check.attempts > 1 && check.refused && !check.answered;
+        if check.attempts < PERIODS && !gone {
             check.attempts += 1;
-            check.due = now + period;
+            let soon = check.attempts == 1 || check.refused;
+            check.due = now + if soon { answer } else { period };
             self.due.insert((check.due, subject));
             let (nonce, relays) = (check.nonce, check.attempts > 1);
             return Some(CheckStep::Ping { subject, nonce, relays });
@@ -157,6 +176,9 @@ impl Engine {
         let contradicted = contact
             .is_some_and(|c| c.at > made && c.life.instance == life.instance && c.life >= life);
         let old = claim.status() == Status::Closed || update.age > self.config.check_age;
+        if !old && self.observes() {
+            return self.doubts_verdict(now, update, life);
+        }
         if old || contradicted { Grace::Open } else { Grace::Closed }
     }
 
@@ -185,10 +207,17 @@ impl Engine {
 
     /// Pings the subjects of checks, and judges those whose time is over.
     pub(crate) fn checks_due(&mut self, now: Time) {
-        while let Some(step) = self.checks.pop_due(now, self.config.period) {
+        let answer = match self.observes() {
+            true => self.observers.timing.floor(),
+            false => self.config.period,
+        };
+        while let Some(step) = self.checks.pop_due(now, self.config.period, answer) {
             match step {
                 CheckStep::Ping { subject, nonce, relays } => {
                     self.ping_checked(subject, nonce, relays);
+                    if self.observes() && !relays {
+                        self.ping_by_stream(now, subject, Purpose::Evidence);
+                    }
                 }
                 CheckStep::Judge { update, answered } => self.judge(now, &update, answered),
             }
@@ -237,13 +266,13 @@ mod tests {
         for second in 0..3u64 {
             let now = Time::from_millis(second * 1_000);
             assert_eq!(checks.next_due(), Some(now));
-            let step = checks.pop_due(now, period);
+            let step = checks.pop_due(now, period, period);
             let relays = second > 0;
             assert!(
                 matches!(step, Some(CheckStep::Ping { nonce: 7, relays: r, .. }) if r == relays)
             );
         }
-        let step = checks.pop_due(Time::from_millis(3_000), period);
+        let step = checks.pop_due(Time::from_millis(3_000), period, period);
         let Some(CheckStep::Judge { update, answered }) = step else { panic!("{step:?}") };
         assert_eq!((update, answered), (failed(1), false));
         assert_eq!(checks.next_due(), None);
@@ -254,7 +283,22 @@ mod tests {
         let mut checks = Checks::default();
         checks.open(Time::ZERO, &failed(0), 7);
         assert!(checks.close(MemberId::of("x")));
-        assert!(checks.pop_due(Time::MAX, Duration::from_secs(1)).is_none());
+        let period = Duration::from_secs(1);
+        assert!(checks.pop_due(Time::MAX, period, period).is_none());
+    }
+
+    #[test]
+    fn a_subject_whose_port_refuses_is_judged_when_two_pings_have_had_their_time() {
+        let (period, answer) = (Duration::from_secs(1), Duration::from_millis(200));
+        let mut checks = Checks::default();
+        checks.open(Time::ZERO, &failed(0), 7);
+        checks.refused(MemberId::of("x"));
+        assert!(checks.pop_due(Time::ZERO, period, answer).is_some());
+        let step = checks.pop_due(Time::from_millis(200), period, answer);
+        assert!(matches!(step, Some(CheckStep::Ping { relays: true, .. })), "{step:?}");
+        assert_eq!(checks.next_due(), Some(Time::from_millis(400)));
+        let step = checks.pop_due(Time::from_millis(400), period, answer);
+        assert!(matches!(step, Some(CheckStep::Judge { answered: false, .. })), "{step:?}");
     }
 
     #[test]

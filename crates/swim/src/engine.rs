@@ -37,6 +37,7 @@ use crate::hurry::Hurry;
 use crate::local_health::LocalHealth;
 use crate::losses::Losses;
 use crate::member::Member;
+use crate::observers::Observers;
 use crate::outbox::Outbox;
 use crate::probe::Probe;
 use crate::relay::Relays;
@@ -126,6 +127,7 @@ pub struct Engine {
     pub(crate) timers: Timers,
     pub(crate) peers: Peers,
     pub(crate) probe: Option<Probe>,
+    pub(crate) observers: Box<Observers>,
     pub(crate) relays: Relays,
     pub(crate) rival: Option<RivalWatch>,
     pub(crate) local_health: LocalHealth,
@@ -202,12 +204,13 @@ impl Engine {
         let table = Table::new(attributes, config.limits, now);
         let doubt = match config.detector {
             Detector::Swim => 0,
-            Detector::Lifeguard => config.local_health_max,
+            Detector::Lifeguard | Detector::Observers => config.local_health_max,
         };
         let mut engine = Engine {
             own: Target::of(table.own_id(), own.life),
             peers: Peers::new(table.own_id()),
             probe: None,
+            observers: Box::new(Observers::new(&config, now)),
             relays: Relays::default(),
             rival: None,
             local_health: LocalHealth::new(doubt),
@@ -275,10 +278,16 @@ impl Engine {
         self.wake(now);
         while let Some(timer) = self.next_due(now) {
             match timer {
+                Timer::ProbeTimeout if self.observes() => self.pings_due(now),
                 Timer::ProbeTimeout => self.probe_indirectly(),
+                Timer::Period if self.observes() => self.watch_turn(now),
                 Timer::Period => self.period_over(now),
                 Timer::Look => self.look_around(now),
                 Timer::Relay => self.relays_due(now),
+                Timer::Observers => {
+                    self.opinions_due(now);
+                    self.cases_due(now);
+                }
                 Timer::Suspicion => self.suspicions_due(now),
                 Timer::Check => self.checks_due(now),
                 Timer::Gossip => self.gossip_round(now),
@@ -425,7 +434,8 @@ impl Engine {
     pub fn heap_bytes(&self) -> usize {
         let known = self.table.heap_bytes() + self.peers.heap_bytes() + self.contacts.heap_bytes();
         let told = self.dissemination.heap_bytes() + self.checks.heap_bytes();
-        known + told + self.suspicions.heap_bytes() + self.losses.heap_bytes()
+        let judged = self.observers.cases.heap_bytes();
+        known + told + judged + self.suspicions.heap_bytes() + self.losses.heap_bytes()
     }
 
     /// The counters.
@@ -435,6 +445,11 @@ impl Engine {
 
     fn shown(&self, record: Record<'_>) -> Member {
         Member::new(record, self.checks.contains(record.id()))
+    }
+
+    /// Whether members are watched by observers.
+    pub(crate) fn observes(&self) -> bool {
+        self.config.detector == Detector::Observers
     }
 
     /// What this node says of itself in every frame; how it is only where it matters.
@@ -449,7 +464,7 @@ impl Engine {
             sync: summary.sync,
             dead: summary.dead as u32,
             vitals: with_vitals.then_some(vitals),
-            clock: None,
+            clock: self.observes().then(|| self.observers.clock.reading(now)),
         }
     }
 
@@ -481,6 +496,10 @@ impl Engine {
         if view_id != self.view_id {
             self.view_id = view_id;
             self.view_changed = now;
+        }
+        if self.observes() {
+            self.timers.set(Timer::ProbeTimeout, self.observers.pings.next_due());
+            self.timers.set(Timer::Observers, self.observers.next_step());
         }
         self.timers.set(Timer::Suspicion, self.suspicions.next_deadline());
         self.timers.set(Timer::Check, self.checks.next_due());

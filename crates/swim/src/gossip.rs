@@ -118,6 +118,7 @@ impl Engine {
         if let Some((id, (_, address))) = partner.and_then(|id| Some((id, self.aim_at(id)?))) {
             match self.table.standing() {
                 Standing::Member if hurries => self.begin_exchange(now, id, address),
+                Standing::Member if self.covers() => self.cover(now),
                 Standing::Member if !self.config.spreads_as_memberlist => {
                     self.send(Outgoing::new(address, Some(id), Body::Compare));
                 }

@@ -4,8 +4,8 @@
 //! news. It never reads a clock or opens a socket: the runtime drives it on real ones, the
 //! simulator on virtual ones, over the same bytes.
 //!
-//! It watches members with the two published detectors, [`Detector::Swim`] and
-//! [`Detector::Lifeguard`], and makes tables converge by dissemination and whole-table gossip.
+//! It watches members with observers that come to a verdict together, or with the two published
+//! detectors, [`Detector::Swim`] and [`Detector::Lifeguard`], and makes tables converge by dissemination and whole-table gossip.
 
 mod absorb;
 mod bulk;
@@ -23,6 +23,7 @@ mod known;
 mod local_health;
 mod losses;
 mod member;
+mod observers;
 mod occupancy;
 mod outbox;
 #[cfg(feature = "planted-bugs")]

@@ -98,6 +98,12 @@ impl Engine {
 
     /// Somebody answered a ping of this node for `target`.
     pub(crate) fn probe_answered(&mut self, now: Time, nonce: u32, target: Target, not_me: bool) {
+        if self.observes() {
+            return match not_me {
+                true => self.watched_is_another(now, nonce, None),
+                false => self.watched_answered(now, nonce, target, true),
+            };
+        }
         let asked = |probe: &Probe| probe.nonce == nonce && probe.target.id == target.id;
         let Some(probe) = self.probe.filter(asked) else { return };
         self.probe = None;
@@ -129,7 +135,7 @@ impl Engine {
     }
 
     /// Says of a life of `id` that it is suspect or failed, if it is the one held and live.
-    fn accuse(&mut self, now: Time, id: MemberId, life: Life, status: Status) {
+    pub(crate) fn accuse(&mut self, now: Time, id: MemberId, life: Life, status: Status) {
         let Some(record) = self.table.get(id) else { return };
         if !self.takes_part() || !record.is_live() || record.claim.life() != life {
             return;

@@ -6,6 +6,8 @@ use headcount_state::{MemberId, Status, Time};
 use headcount_wire::{Body, Datagram, Heartbeat, Process, Target, decode_datagram_with};
 
 use crate::engine::Engine;
+use crate::observers::cases::Opinion;
+use crate::observers::opinions::Query;
 use crate::outbox::Outgoing;
 use crate::relay::Asker;
 
@@ -76,7 +78,12 @@ impl Engine {
             Body::Sketch(part) => self.receive_sketch(now, from, &heartbeat, part),
             Body::More { first, count } => self.receive_more(now, sender, first, count),
             Body::Wants { elements } => self.receive_wants(now, sender, &elements, equal),
-            Body::Query { .. } | Body::Opinion { .. } => {}
+            Body::Query { nonce, subject, since, refused, contest: _ } => {
+                self.receive_query(now, from, sender, Query { nonce, subject, since, refused });
+            }
+            Body::Opinion { nonce, verdict, word, refused } => {
+                self.receive_opinion(now, sender, nonce, Opinion { verdict, word, refused });
+            }
         }
         let dead = answers
             && self.must_hear_of_its_end(&heartbeat)
@@ -123,6 +130,12 @@ impl Engine {
         }
         if direct {
             self.departure_acked(responder.id, nonce);
+        }
+        if self.observes() && direct {
+            return match not_me {
+                true => self.watched_is_another(now, nonce, Some(from)),
+                false => self.watched_answered(now, nonce, responder, false),
+            };
         }
         let Some(probe) = self.probe.filter(|probe| probe.nonce == nonce) else { return };
         let elsewhere = not_me && direct && from == probe.address;

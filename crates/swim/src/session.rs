@@ -488,6 +488,9 @@ impl Engine {
             Role::Exchange { peer } if !complete => {
                 self.stream_exchange_failed(now, peer, session.address);
             }
+            Role::Probe { nonce, .. } if error == Some(SeedError::Refused) && self.observes() => {
+                self.watched_refused(now, nonce);
+            }
             Role::Exchange { .. } | Role::Probe { .. } | Role::Serve => {}
         }
     }

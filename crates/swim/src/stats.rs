@@ -34,6 +34,12 @@ pub struct Stats {
     pub refutations: u64,
     /// Members this node itself declared dead.
     pub failures_declared: u64,
+    /// Cases opened about silent members, with the detector `observers`.
+    pub cases: u64,
+    /// Observers asked for their opinion.
+    pub queries_sent: u64,
+    /// Times that this node, having stood still or heard nobody, accused nobody for a while.
+    pub quarantines: u64,
     /// Claims of a death that were checked with their subject first.
     pub checks: u64,
     /// Table exchanges begun, in datagrams.

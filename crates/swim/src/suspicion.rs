@@ -41,6 +41,10 @@ impl SuspicionTimeout {
                 max: min.mul_f64(config.suspicion_beta),
                 confirmations: config.suspicion_confirmations,
             },
+            // The observers come to a verdict.
+            Detector::Observers => {
+                SuspicionTimeout { min: Duration::MAX, max: Duration::MAX, confirmations: 0 }
+            }
             _ => SuspicionTimeout { min, max: min, confirmations: 0 },
         }
     }
@@ -135,6 +139,17 @@ impl Suspicions {
         self.running.keys().copied()
     }
 
+    pub(crate) fn contains(&self, subject: MemberId) -> bool {
+        self.running.contains_key(&subject)
+    }
+
+    /// Since when the suspicion has been known here that `verdict` ends.
+    pub(crate) fn running_since(&self, subject: MemberId, verdict: Version) -> Option<Time> {
+        let suspicion = self.running.get(&subject)?;
+        let same = suspicion.version == verdict.with_status(Status::Suspect);
+        same.then_some(suspicion.started)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.running.len()
     }
@@ -176,6 +191,9 @@ impl Engine {
         }
         let timeout = SuspicionTimeout::new(&self.config, self.table.live_len());
         self.suspicions.start(now, claim.id, claim.version, accuser, timeout);
+        if self.config.detector == Detector::Observers && accuser != Some(self.table.own_id()) {
+            self.back_up(now, claim);
+        }
     }
 
     /// Another accusation of a suspect: worth telling on while it still shortens the suspicion.
@@ -214,7 +232,8 @@ mod tests {
     }
 
     fn lifeguard(live: usize) -> SuspicionTimeout {
-        SuspicionTimeout::new(&Config::new(ClusterId::of("test")), live)
+        let config = Config::new(ClusterId::of("test"));
+        SuspicionTimeout::new(&Config { detector: Detector::Lifeguard, ..config }, live)
     }
 
     fn id(name: &str) -> MemberId {

@@ -13,6 +13,8 @@ pub(crate) enum Timer {
     Look,
     /// A relayed ping has had its time: send a nack, or forget it.
     Relay,
+    /// A case or a question of the observers takes its next step.
+    Observers,
     /// A suspicion has had its time: declare a failure.
     Suspicion,
     /// The check of a claimed death has had its time, or pings its subject again.
@@ -32,11 +34,12 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Timer; 12] = [
+    const ALL: [Timer; 13] = [
         Timer::ProbeTimeout,
         Timer::Period,
         Timer::Look,
         Timer::Relay,
+        Timer::Observers,
         Timer::Suspicion,
         Timer::Check,
         Timer::Gossip,

@@ -43,6 +43,9 @@ impl Engine {
     /// Before every input: a node that was alone for longer than the graveyards of others
     /// remember may hold the long dead for living. It forgets them before it says anything.
     pub(crate) fn wake(&mut self, now: Time) {
+        if self.observes() {
+            self.doubt_if_late(now);
+        }
         let alone_for = now.since(self.last_heard);
         if alone_for >= self.config.limits.grave_ttl && !self.peers.is_empty() {
             self.go_stale(now);
@@ -71,13 +74,21 @@ impl Engine {
         if sender.id == self.table.own_id() {
             return;
         }
+        if self.observes() {
+            self.doubt_after_silence(now);
+        }
         self.last_heard = now;
         if std::mem::take(&mut self.isolated) {
             self.events.push_back(Event::Reconnected);
+            self.observers.clock.follow_anew();
         }
         let held = self.table.get(sender.id).filter(|record| record.is_live());
-        let Some(life) = held.map(|record| record.claim.life()) else { return };
-        if Target::of(sender.id, life) == sender {
+        let life = held.map(|record| record.claim.life());
+        let known = life.is_some_and(|life| Target::of(sender.id, life) == sender);
+        if let Some(reading) = heartbeat.clock.filter(|_| known || self.peers.is_empty()) {
+            self.observers.clock.hear(now, sender.id, reading);
+        }
+        if let Some(life) = life.filter(|_| known) {
             let Heartbeat { seq, view, vitals, .. } = *heartbeat;
             let load = vitals.and_then(|vitals| vitals.load);
             let uptime = vitals.map(|vitals| vitals.uptime);

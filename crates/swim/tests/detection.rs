@@ -1,4 +1,5 @@
-//! Crashes, pauses and cuts: who is suspected, who is declared dead, and who comes back.
+//! Crashes, pauses and cuts: who is suspected, who is declared dead, and who comes back. What is
+//! said of the published detectors alone is tested with these; `observers.rs` has the third.
 
 mod net;
 
@@ -13,6 +14,10 @@ fn swim() -> Config {
     Config { detector: Detector::Swim, ..config() }
 }
 
+fn lifeguard() -> Config {
+    Config { detector: Detector::Lifeguard, ..config() }
+}
+
 /// When the first event of a kind about a member happened at each node.
 fn first(net: &Net, at: usize, kind: fn(&Event) -> bool) -> Option<Time> {
     net.events.iter().find(|(_, place, e)| *place == at && kind(e)).map(|(time, _, _)| *time)
@@ -20,7 +25,7 @@ fn first(net: &Net, at: usize, kind: fn(&Event) -> bool) -> Option<Time> {
 
 #[test]
 fn a_crash_is_suspected_and_then_declared_by_everyone() {
-    for config in [config(), swim()] {
+    for config in [lifeguard(), swim()] {
         let mut net = Net::converged(8, &config);
         net.kill(3);
         let killed = net.now;
@@ -40,7 +45,7 @@ fn a_crash_is_suspected_and_then_declared_by_everyone() {
 
 #[test]
 fn a_member_that_is_reached_through_relays_is_not_suspected() {
-    let mut net = Net::converged(5, &config());
+    let mut net = Net::converged(5, &lifeguard());
     net.passes = Box::new(|from, to| (from.min(to), from.max(to)) != (1, 2));
     net.run(Duration::from_secs(60));
     assert!(
@@ -52,7 +57,7 @@ fn a_member_that_is_reached_through_relays_is_not_suspected() {
 
 #[test]
 fn a_suspect_that_lives_refutes_with_a_larger_incarnation() {
-    let mut net = Net::converged(5, &config());
+    let mut net = Net::converged(5, &lifeguard());
     net.passes = Box::new(|from, to| from != 4 && to != 4);
     let cut = net.now;
     let suspected = |net: &Net| (0..4).any(|at| net.status(at, 4) == Some(Status::Suspect));
@@ -136,7 +141,7 @@ fn a_node_that_hears_nobody_says_so_and_says_when_that_is_over() {
 fn confirmations_bring_the_lifeguard_timeout_down() {
     // With eight others that all find it silent, the suspicion ends near the least, far below
     // the thirty periods of a lone accuser.
-    let mut net = Net::converged(9, &config());
+    let mut net = Net::converged(9, &lifeguard());
     net.kill(0);
     let killed = net.now;
     let declared = |net: &Net| (1..9).any(|at| net.status(at, 0) == Some(Status::Failed));

@@ -1,7 +1,7 @@
 //! Is traffic back to what it was, some time after the last change?
 //!
 //! Rates are bytes per second of each node that sends, over windows of five seconds. The rate
-//! before is that of the last window before the first fault.
+//! before is that of the last two windows before the first fault.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ impl Idle {
         let name = "idle";
         let calm = truth.last_change().as_millis().div_ceil(1_000);
         let last = (end.as_millis() / 1_000).saturating_sub(WINDOW_SECS);
-        let before = self.rate(self.storm.saturating_sub(WINDOW_SECS));
+        let before = self.rate(self.storm.saturating_sub(2 * WINDOW_SECS), self.storm);
         if calm > last || before == 0.0 {
             return Check::new(
                 name,
@@ -71,8 +71,9 @@ impl Idle {
             );
         }
         let bound = before * TOLERANCE;
-        let noisy = (calm..=last).rev().find(|from| self.rate(*from) > bound);
-        let after = self.rate(last);
+        let rate = |from: u64| self.rate(from, from + WINDOW_SECS);
+        let noisy = (calm..=last).rev().find(|from| rate(*from) > bound);
+        let after = rate(last);
         metrics.insert("idle_bytes_per_node_s_before".to_owned(), before);
         metrics.insert("idle_bytes_per_node_s_after".to_owned(), after);
         let rates = format!("{after:.0} B/s and node at the end, {before:.0} before");
@@ -89,10 +90,9 @@ impl Idle {
         Check::new(name, false, format!("{found}; the bound is {}", show(self.within)))
     }
 
-    /// Bytes per second and sending node over the window from second `from`.
-    fn rate(&self, from: u64) -> f64 {
-        let window =
-            (from..from + WINDOW_SECS).filter_map(|second| self.seconds.get(second as usize));
+    /// Bytes per second and sending node over the seconds from `from` to before `to`.
+    fn rate(&self, from: u64, to: u64) -> f64 {
+        let window = (from..to).filter_map(|second| self.seconds.get(second as usize));
         let (bytes, senders) =
             window.fold((0, 0), |(bytes, senders), s| (bytes + s.bytes, senders + s.senders));
         if senders == 0 { 0.0 } else { bytes as f64 / senders as f64 }

@@ -95,12 +95,16 @@ pub enum Class {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineSettings {
-    /// How members are watched: `"swim"` or `"lifeguard"`.
+    /// How members are watched: `"swim"`, `"lifeguard"` or `"observers"`.
     #[serde(with = "detector", skip_serializing_if = "is_default")]
     pub detector: Option<Detector>,
     /// The protocol period T.
     #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub period: Option<Duration>,
+    /// With `observers`, a member that is silent for so long is failed. Sets the period too, unless
+    /// that is given.
+    #[serde(with = "duration::option", skip_serializing_if = "is_default")]
+    pub detection_time: Option<Duration>,
     /// How long a direct ping may take.
     #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub probe_timeout: Option<Duration>,
@@ -190,9 +194,13 @@ impl EngineSettings {
     /// The configuration of every engine of the scenario.
     pub fn config(&self) -> Config {
         let mut config = Config::new(ClusterId::of("simulation"));
+        if let Some(time) = self.detection_time {
+            config = config.with_detection_time(time);
+        }
         if let Some(period) = self.period {
             config = config.with_period(period);
         }
+        set(&mut config.detection_time, self.detection_time);
         set(&mut config.detector, self.detector);
         set(&mut config.probe_timeout, self.probe_timeout);
         set(&mut config.indirect_probes, self.indirect_probes);

@@ -63,12 +63,17 @@ pub(crate) struct Options {
     #[arg(long)]
     http_any_address: bool,
 
-    /// The protocol period, the same at every member. Default: 1s
+    /// How long a member may be silent before it is failed; the period is a fifth of it. Default: 5s
+    #[arg(long, value_name = "DURATION", value_parser = input::duration)]
+    #[serde(deserialize_with = "duration")]
+    detection_time: Option<Duration>,
+
+    /// The protocol period, the same at every member. Default: a fifth of the detection time
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
     #[serde(deserialize_with = "duration")]
     period: Option<Duration>,
 
-    /// How members are watched: lifeguard or swim. Default: lifeguard
+    /// How members are watched: observers, lifeguard or swim. Default: observers
     #[arg(long, value_name = "DETECTOR", value_parser = input::detector)]
     #[serde(deserialize_with = "detector")]
     detector: Option<Detector>,
@@ -110,6 +115,7 @@ impl Options {
             zone: self.zone.or(file.zone),
             http: self.http.or(file.http),
             http_any_address: self.http_any_address || file.http_any_address,
+            detection_time: self.detection_time.or(file.detection_time),
             period: self.period.or(file.period),
             detector: self.detector.or(file.detector),
             exchange: self.exchange.or(file.exchange),
@@ -152,6 +158,9 @@ impl Options {
         }
         if let Some(zone) = self.zone {
             builder = builder.zone(zone);
+        }
+        if let Some(time) = self.detection_time {
+            builder = builder.detection_time(time);
         }
         if let Some(period) = self.period {
             builder = builder.period(period);

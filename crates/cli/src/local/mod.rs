@@ -43,7 +43,7 @@ pub(crate) struct Args {
     period: Duration,
 
     /// How members are watched: lifeguard or swim
-    #[arg(long, value_name = "DETECTOR", default_value = "lifeguard", value_parser = input::detector)]
+    #[arg(long, value_name = "DETECTOR", default_value = "observers", value_parser = input::detector)]
     detector: Detector,
 
     /// Leaves the nodes running after the show, the first with an HTTP endpoint, until Ctrl-C

@@ -1,0 +1,420 @@
+//! Cases: members that have fallen silent, from the first lost ping to the verdict.
+//!
+//! ```text
+//!   silent ── port tried ──> three observers asked ──> the rest ──> (deputies) ──> weighed
+//!      any vouch                          dropped; this node doubts itself
+//!      nobody answers                     asked again a period later; only a refusal convicts
+//!      two saw the port refuse            failed: refused
+//!      before half the detection time     private, weighed again then
+//!      after it                           suspect, for all to know
+//!      at its end, all asked once more    nobody vouches, one confirms ──> failed: silent
+//!   suspected by another ── backup, a little after its time is over ──> all asked, as above
+//! ```
+//! An answer of the member at any time ends its case.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use headcount_state::{
+    Claim, Evidence, Life, MemberId, Reason, Status, Time, Update, Voters, tree_bytes,
+};
+use headcount_wire::{Body, Target, Verdict};
+use rand::RngExt;
+
+use super::pings::Purpose;
+use super::timing::{ASKED_FIRST, DEPUTIES, REACH};
+use crate::engine::Engine;
+use crate::outbox::Outgoing;
+
+/// The most cases open at one node.
+pub(crate) const CASES_MAX: usize = 1_024;
+
+/// How a case begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    pub(crate) life: Life,
+    /// When the first ping was sent that was lost.
+    pub(crate) silent_since: Time,
+}
+
+/// How far a case is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The member's port is tried.
+    Port,
+    /// A few observers are asked.
+    First,
+    /// The other observers are asked.
+    Rest,
+    /// Nobody of them answered: those heard last are asked.
+    Deputies,
+    /// Weighed, and too early to say anything.
+    Private,
+    /// Everyone knows of it; at the end all are asked once more.
+    Suspected,
+    /// All are asked for the last time.
+    Last,
+}
+
+/// What those said who were asked.
+#[derive(Clone, Debug, Default)]
+struct Round {
+    nonce: u32,
+    asked: Vec<MemberId>,
+    answered: usize,
+    vouched: usize,
+    confirmed: Vec<MemberId>,
+    refused: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    life: Life,
+    silent_since: Time,
+    /// The latest word of it that anyone asked had.
+    word: Time,
+    stage: Stage,
+    round: Round,
+    /// Rounds in which nobody vouched.
+    silent_rounds: u32,
+    due: Time,
+}
+
+/// The cases that are open, by subject. O(log n) per step.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cases {
+    open: BTreeMap<MemberId, Case>,
+    due: BTreeSet<(Time, MemberId)>,
+}
+
+impl Cases {
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(crate) fn contains(&self, subject: MemberId) -> bool {
+        self.open.contains_key(&subject)
+    }
+
+    /// Whether nobody who was asked vouches for the subject of an open case.
+    pub(crate) fn is_silent(&self, subject: MemberId) -> bool {
+        self.open.get(&subject).is_some_and(|case| case.silent_rounds > 0)
+    }
+
+    pub(crate) fn close(&mut self, subject: MemberId) {
+        if let Some(case) = self.open.remove(&subject) {
+            self.due.remove(&(case.due, subject));
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.open.clear();
+        self.due.clear();
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Time> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let open = tree_bytes(self.open.len(), size_of::<(MemberId, Case)>());
+        open + tree_bytes(self.due.len(), size_of::<(Time, MemberId)>())
+    }
+
+    fn open(&mut self, subject: MemberId, case: Case) {
+        if self.open.len() < CASES_MAX && !self.open.contains_key(&subject) {
+            self.due.insert((case.due, subject));
+            self.open.insert(subject, case);
+        }
+    }
+
+    fn take_due(&mut self, now: Time) -> Option<(MemberId, Case)> {
+        let (at, subject) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
+        self.due.remove(&(at, subject));
+        Some((subject, self.open.remove(&subject)?))
+    }
+
+    /// Takes in an opinion on the subject of the case that asked with this nonce. True when nobody
+    /// else is waited for.
+    fn weigh_in(&mut self, now: Time, nonce: u32, from: MemberId, opinion: Opinion) {
+        let mut all = self.open.iter_mut();
+        let Some((subject, case)) = all.find(|(_, case)| case.round.nonce == nonce) else { return };
+        let round = &mut case.round;
+        let asked = round.asked.iter().position(|asked| *asked == from);
+        let Some(place) = asked else { return };
+        round.asked.swap_remove(place);
+        round.answered += usize::from(opinion.verdict != Verdict::Abstain);
+        match opinion.verdict {
+            Verdict::Vouch => round.vouched += 1,
+            Verdict::Confirm => {
+                round.confirmed.push(from);
+                round.refused += usize::from(opinion.refused);
+                case.word = case.word.max(now - opinion.word);
+            }
+            Verdict::Abstain => {}
+        }
+        let waits = matches!(case.stage, Stage::First | Stage::Rest | Stage::Deputies);
+        let decided = round.asked.is_empty() || round.vouched > 0;
+        if (waits && round.asked.is_empty()) || (case.stage == Stage::Last && decided) {
+            let due = if round.vouched > 0 || waits { now } else { case.due };
+            self.due.remove(&(case.due, *subject));
+            case.due = due;
+            self.due.insert((due, *subject));
+        }
+    }
+}
+
+/// What somebody says of a subject.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opinion {
+    pub(crate) verdict: Verdict,
+    /// How long ago it had an answer of the subject.
+    pub(crate) word: Duration,
+    pub(crate) refused: bool,
+}
+
+impl Engine {
+    /// A subject has fallen silent.
+    pub(crate) fn open_case(&mut self, now: Time, subject: MemberId, opening: Opening) {
+        let Opening { life, silent_since } = opening;
+        if self.observers.cases.contains(subject) || self.suspicions.contains(subject) {
+            return;
+        }
+        // Somebody else asks about it; if that one falls silent too, this node will.
+        let timing = self.observers.timing;
+        if self.observers.opinions.asked_since(subject, now - timing.private()) {
+            return;
+        }
+        let silent_since = match self.observers.opinions.silent_since(subject) {
+            Some(told) if told > now - timing.detection_time => silent_since.min(told),
+            _ => silent_since,
+        };
+        let due = now + timing.refusal();
+        let case = self.case(life, silent_since, Stage::Port, due);
+        self.observers.cases.open(subject, case);
+        self.stats.cases += 1;
+    }
+
+    fn case(&self, life: Life, silent_since: Time, stage: Stage, due: Time) -> Case {
+        let word = silent_since - self.observers.timing.period;
+        let round = Round::default();
+        Case { life, silent_since, word, stage, round, silent_rounds: 0, due }
+    }
+
+    /// Another node suspects a member that this node watches: if that one does not come to a
+    /// verdict, this one will.
+    pub(crate) fn back_up(&mut self, now: Time, claim: Claim) {
+        let own = self.table.own_id();
+        let before = self.ring().observers(claim.id, REACH, |id| id == claim.id);
+        let Some(rank) = before.iter().position(|id| *id == own) else { return };
+        let Some(record) = self.table.get(claim.id) else { return };
+        let timing = self.observers.timing;
+        let word_age = record.evidence.map_or(Duration::ZERO, |evidence| evidence.word_age);
+        let deadline = record.since - word_age.min(timing.detection_time) + timing.detection_time;
+        let due = deadline.max(now) + timing.floor() * (2 * (rank as u32 + 1));
+        let case = self.case(claim.life(), record.since - word_age, Stage::Suspected, due);
+        self.observers.cases.open(claim.id, case);
+    }
+
+    pub(crate) fn receive_opinion(&mut self, now: Time, from: MemberId, nonce: u32, it: Opinion) {
+        self.observers.cases.weigh_in(now, nonce, from, it);
+    }
+
+    /// Takes the next step of every case that is due.
+    pub(crate) fn cases_due(&mut self, now: Time) {
+        while let Some((subject, mut case)) = self.observers.cases.take_due(now) {
+            if self.held_life(subject) != Some(case.life) || !self.takes_part() {
+                continue;
+            }
+            let link = self.observers.links.get(subject);
+            case.word = case.word.max(link.acked.unwrap_or(Time::ZERO));
+            if self.step(now, subject, &mut case) {
+                self.observers.cases.open(subject, case);
+            }
+        }
+    }
+
+    /// One step; false when the case is over.
+    fn step(&mut self, now: Time, subject: MemberId, case: &mut Case) -> bool {
+        match case.stage {
+            Stage::Port | Stage::Private => {
+                self.ask(now, subject, case, Stage::First);
+                true
+            }
+            Stage::Suspected => {
+                self.ask(now, subject, case, Stage::Last);
+                true
+            }
+            Stage::First if case.round.vouched == 0 && self.refusal_settles(subject, case) => {
+                self.weigh(now, subject, case)
+            }
+            Stage::First if case.round.vouched == 0 => {
+                self.ask(now, subject, case, Stage::Rest);
+                true
+            }
+            Stage::Rest if case.round.vouched == 0 && case.round.answered == 0 => {
+                self.ask(now, subject, case, Stage::Deputies);
+                true
+            }
+            _ => self.weigh(now, subject, case),
+        }
+    }
+
+    fn refusal_settles(&self, subject: MemberId, case: &Case) -> bool {
+        case.round.refused > 0 && self.observers.links.get(subject).is_refused()
+    }
+
+    /// Asks those whose turn it is, and pings the subject itself meanwhile.
+    fn ask(&mut self, now: Time, subject: MemberId, case: &mut Case, stage: Stage) {
+        let chosen = self.whom_to_ask(subject, case, stage);
+        if stage != Stage::Rest && stage != Stage::Deputies {
+            case.round = Round { nonce: self.rng.random(), ..Round::default() };
+            self.ping_subject(now, subject, Purpose::Evidence);
+            if stage == Stage::Last {
+                self.ping_by_stream(now, subject, Purpose::Evidence);
+            }
+        }
+        let link = self.observers.links.get(subject);
+        let target = Target::of(subject, case.life);
+        for (id, address) in &chosen {
+            let body = Body::Query {
+                nonce: case.round.nonce,
+                subject: target,
+                since: now.since(case.silent_since),
+                refused: link.refuses(),
+                contest: false,
+            };
+            self.send(Outgoing::new(*address, Some(*id), body));
+            case.round.asked.push(*id);
+        }
+        self.stats.queries_sent += chosen.len() as u64;
+        let timing = self.observers.timing;
+        let wave = self.answer_time(subject) * 2 + timing.margin();
+        let wait = if chosen.is_empty() { timing.refusal() } else { wave };
+        let deadline = self.deadline(case);
+        case.due = if stage == Stage::Last { (now + wait).max(deadline) } else { now + wait };
+        case.stage = stage;
+    }
+
+    fn whom_to_ask(
+        &mut self,
+        subject: MemberId,
+        case: &Case,
+        stage: Stage,
+    ) -> Vec<(MemberId, SocketAddr)> {
+        let own = self.table.own_id();
+        let asked = |id: &MemberId| {
+            let round = &case.round;
+            round.asked.contains(id) || round.confirmed.contains(id)
+        };
+        let doubted = |id: MemberId| id == own || self.is_doubted(id);
+        let mut observers = self.ring().observers(subject, REACH, doubted);
+        let deputies = |not: &[MemberId], count: usize| {
+            let heard = self.contacts.latest(count + not.len() + 2);
+            let fresh = heard.into_iter().filter(|id| *id != subject && !not.contains(id));
+            fresh.filter(|id| !doubted(*id)).take(count).collect::<Vec<MemberId>>()
+        };
+        let chosen: Vec<MemberId> = match stage {
+            Stage::First => {
+                // Any three, so that the work is spread.
+                for place in (1..observers.len()).rev() {
+                    let other = self.rng.random_range(0..=place);
+                    observers.swap(place, other);
+                }
+                observers.truncate(ASKED_FIRST);
+                observers
+            }
+            Stage::Rest => {
+                observers.retain(|id| !asked(id));
+                observers
+            }
+            Stage::Deputies => deputies(&observers, DEPUTIES),
+            _ => {
+                let missing = DEPUTIES.saturating_sub(observers.len());
+                let more = deputies(&observers, missing);
+                observers.into_iter().chain(more).collect()
+            }
+        };
+        let address = |id| Some((id, self.peer_address(id)?));
+        chosen.into_iter().filter_map(address).collect()
+    }
+
+    /// When the detection time since the last word of the subject is over; of two members the other
+    /// is given twice the time, since there is nobody to ask.
+    fn deadline(&self, case: &Case) -> Time {
+        let floor = case.silent_since - self.observers.timing.period;
+        case.word.max(floor) + self.time_given()
+    }
+
+    fn time_given(&self) -> Duration {
+        let alone = if self.table.live_len() <= 2 { 2 } else { 1 };
+        self.observers.timing.detection_time * alone
+    }
+
+    /// Weighs what was said; false when the case is over.
+    fn weigh(&mut self, now: Time, subject: MemberId, case: &mut Case) -> bool {
+        let timing = self.observers.timing;
+        let refused = self.observers.links.get(subject).is_refused();
+        let nobody = case.round.answered == 0;
+        if case.round.vouched > 0 {
+            // The fault is likely here.
+            self.local_health.worsen();
+            return false;
+        }
+        case.silent_rounds += 1;
+        if refused && (nobody || case.round.refused > 0) {
+            self.convict(now, subject, case, Reason::Refused);
+            return false;
+        }
+        if self.is_gated(now) {
+            return false;
+        }
+        let two = self.table.live_len() <= 2;
+        if nobody && !two {
+            self.local_health.worsen();
+            case.stage = if case.stage == Stage::Last { Stage::Suspected } else { Stage::Private };
+            case.due = now + timing.period;
+            return true;
+        }
+        let deadline = self.deadline(case);
+        let public = deadline - self.time_given() / 2;
+        if case.stage == Stage::Last && now >= deadline {
+            self.convict(now, subject, case, Reason::Silent);
+            return false;
+        }
+        if now < public {
+            case.stage = Stage::Private;
+            case.due = public;
+            return true;
+        }
+        self.accuse_with(now, subject, case, Status::Suspect, Reason::Silent);
+        case.stage = Stage::Suspected;
+        let last = self.answer_time(subject) * 2 + timing.margin();
+        case.due = (deadline - last).max(now);
+        true
+    }
+
+    fn convict(&mut self, now: Time, subject: MemberId, case: &Case, reason: Reason) {
+        self.stats.failures_declared += 1;
+        self.accuse_with(now, subject, case, Status::Failed, reason);
+    }
+
+    fn accuse_with(
+        &mut self,
+        now: Time,
+        subject: MemberId,
+        case: &Case,
+        status: Status,
+        reason: Reason,
+    ) {
+        let Some(record) = self.table.get(subject) else { return };
+        let own = self.table.own_id();
+        let voters = Voters::of(std::iter::once(own).chain(case.round.confirmed.iter().copied()));
+        let evidence = Evidence { reason, word_age: now.since(case.word), voters };
+        let claim = record.claim.with_status(status);
+        let update =
+            Update { accuser: Some(own), evidence: Some(evidence), ..Update::claim(claim) };
+        self.absorb_own(now, &update);
+    }
+}

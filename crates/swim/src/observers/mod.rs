@@ -1,0 +1,93 @@
+//! The observer-quorum detector: members are watched by few, accused by several, and judged once.
+//!
+//! ```text
+//!   watch.rs      one subject a period is pinged ── silence ──> case        clock.rs, pings.rs
+//!   cases.rs      the other observers are asked ── vouched ──> dropped
+//!   opinions.rs      │        who is asked answers from evidence, or pings
+//!                    ├─ half of the detection time ──> suspect
+//!                    └─ all of it, still nobody vouches ──> failed
+//!   doubt.rs      who hears nobody, or stood still, accuses nobody
+//!   belief.rs     a verdict that contradicts what is known here is checked first
+//! ```
+//! Nothing here grows with the size of the cluster; `timing.rs` has every constant.
+
+pub(crate) mod belief;
+pub(crate) mod cases;
+pub(crate) mod clock;
+pub(crate) mod doubt;
+pub(crate) mod links;
+pub(crate) mod opinions;
+pub(crate) mod pings;
+pub(crate) mod timing;
+pub(crate) mod watch;
+
+use headcount_state::{Claim, MemberId, Status, Time};
+
+use crate::config::Config;
+use cases::Cases;
+use clock::PeriodClock;
+use doubt::Doubt;
+use links::Links;
+use opinions::Opinions;
+use pings::Pings;
+use timing::Timing;
+
+/// What a node knows as an observer.
+#[derive(Debug)]
+pub(crate) struct Observers {
+    pub(crate) timing: Timing,
+    pub(crate) clock: PeriodClock,
+    pub(crate) links: Links,
+    pub(crate) pings: Pings,
+    pub(crate) doubt: Doubt,
+    pub(crate) cases: Cases,
+    pub(crate) opinions: Opinions,
+    /// Whom this node watches in the view with this id.
+    pub(crate) subjects: Vec<MemberId>,
+    pub(crate) subjects_of_view: Option<u64>,
+    /// Rounds of comparing tables so far.
+    pub(crate) rounds: u32,
+}
+
+impl Observers {
+    pub(crate) fn new(config: &Config, now: Time) -> Observers {
+        Observers {
+            timing: Timing::of(config),
+            clock: PeriodClock::new(config.period, now),
+            links: Links::default(),
+            pings: Pings::default(),
+            doubt: Doubt::default(),
+            cases: Cases::default(),
+            opinions: Opinions::default(),
+            subjects: Vec::new(),
+            subjects_of_view: None,
+            rounds: 0,
+        }
+    }
+
+    /// Forgets all that was about to be judged.
+    pub(crate) fn drop_judgements(&mut self) {
+        self.pings.clear();
+        self.cases.clear();
+        self.opinions.clear();
+    }
+
+    /// A member that is not suspected any more is no case.
+    pub(crate) fn follow_claim(&mut self, claim: &Claim) {
+        if claim.status() != Status::Suspect {
+            self.cases.close(claim.id);
+        }
+    }
+
+    /// `id` is no candidate any more, or another process.
+    pub(crate) fn forget(&mut self, id: MemberId) {
+        self.links.forget(id);
+        self.cases.close(id);
+        self.opinions.forget(id);
+    }
+
+    /// When something is due that has no timer of its own.
+    pub(crate) fn next_step(&self) -> Option<Time> {
+        [self.cases.next_due(), self.opinions.next_due()].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,212 @@
+//! Opinions: what this node says when it is asked about a member.
+//!
+//! ```text
+//!   asked ── the member answered this node since ──────────────> vouch
+//!     │  ── not known as that process, or no member myself ────> abstain
+//!     └─ ping, and the port if the asker saw it refuse
+//!          ├─ answer ─────────────────────────────────────────-> vouch, to all who asked
+//!          └─ silence ── gated: abstain;  else ─────────────────> confirm
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use headcount_state::{Life, MemberId, Time};
+use headcount_wire::{Body, Target, Verdict};
+
+use super::pings::Purpose;
+use crate::engine::Engine;
+use crate::outbox::Outgoing;
+
+/// The most members about whom this node finds out at once.
+pub(crate) const QUESTIONS_MAX: usize = 256;
+
+/// Whom it has been asked about lately, at most.
+const REMEMBERED_MAX: usize = 256;
+
+/// So many are told of one answer, at most.
+const ASKERS_MAX: usize = 16;
+
+#[derive(Clone, Copy, Debug)]
+struct Asker {
+    id: MemberId,
+    address: SocketAddr,
+    nonce: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Question {
+    life: Life,
+    askers: Vec<Asker>,
+    due: Time,
+}
+
+/// The latest that was said of a member when it was asked about.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    at: Time,
+    silent_since: Time,
+    /// When this node found it silent itself.
+    confirmed: Option<Time>,
+}
+
+/// Questions of others, and the members whom they were about.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Opinions {
+    open: BTreeMap<MemberId, Question>,
+    due: BTreeSet<(Time, MemberId)>,
+    asked: BTreeMap<MemberId, Asked>,
+}
+
+impl Opinions {
+    /// Whether another node has asked about a member since then.
+    pub(crate) fn asked_since(&self, subject: MemberId, since: Time) -> bool {
+        self.asked.get(&subject).is_some_and(|asked| asked.at > since)
+    }
+
+    /// Since when the member was silent, as those said who asked.
+    pub(crate) fn silent_since(&self, subject: MemberId) -> Option<Time> {
+        self.asked.get(&subject).map(|asked| asked.silent_since)
+    }
+
+    /// Whether this node found the member silent since then.
+    pub(crate) fn confirmed_since(&self, subject: MemberId, since: Time) -> bool {
+        let confirmed = self.asked.get(&subject).and_then(|asked| asked.confirmed);
+        confirmed.is_some_and(|at| at > since)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Time> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    pub(crate) fn forget(&mut self, subject: MemberId) {
+        self.take(subject);
+        self.asked.remove(&subject);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Opinions::default();
+    }
+
+    fn remember(&mut self, now: Time, subject: MemberId, silent_since: Time) {
+        if self.asked.len() >= REMEMBERED_MAX && !self.asked.contains_key(&subject) {
+            let oldest = self.asked.iter().min_by_key(|(_, asked)| asked.at).map(|(id, _)| *id);
+            oldest.map(|oldest| self.asked.remove(&oldest));
+        }
+        let asked =
+            self.asked.entry(subject).or_insert(Asked { at: now, silent_since, confirmed: None });
+        asked.at = now;
+        asked.silent_since = silent_since;
+    }
+
+    fn join(&mut self, subject: MemberId, asker: Asker) -> bool {
+        let Some(question) = self.open.get_mut(&subject) else { return false };
+        question.askers.retain(|known| known.id != asker.id);
+        if question.askers.len() < ASKERS_MAX {
+            question.askers.push(asker);
+        }
+        true
+    }
+
+    fn open(&mut self, subject: MemberId, question: Question) {
+        if self.open.len() < QUESTIONS_MAX {
+            self.due.insert((question.due, subject));
+            self.open.insert(subject, question);
+        }
+    }
+
+    fn take(&mut self, subject: MemberId) -> Option<Question> {
+        let question = self.open.remove(&subject)?;
+        self.due.remove(&(question.due, subject));
+        Some(question)
+    }
+
+    fn take_due(&mut self, now: Time) -> Option<(MemberId, Question)> {
+        let (_, subject) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
+        Some((subject, self.take(subject)?))
+    }
+}
+
+/// What one node asks another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Query {
+    pub(crate) nonce: u32,
+    pub(crate) subject: Target,
+    pub(crate) since: Duration,
+    pub(crate) refused: bool,
+}
+
+impl Engine {
+    pub(crate) fn receive_query(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        sender: MemberId,
+        it: Query,
+    ) {
+        let Query { nonce, subject, since, refused } = it;
+        let asker = Asker { id: sender, address: from, nonce };
+        let id = subject.id;
+        let life = self.held_life(id).filter(|life| Target::of(id, *life) == subject);
+        let (Some(life), true) = (life, self.peers.contains(sender) && self.takes_part()) else {
+            return self.say(&asker, Verdict::Abstain, Duration::ZERO, false);
+        };
+        if id == self.table.own_id() {
+            return self.say(&asker, Verdict::Vouch, Duration::ZERO, false);
+        }
+        let silent_since = now - since;
+        self.observers.opinions.remember(now, id, silent_since);
+        let link = self.observers.links.get(id);
+        if let Some(acked) = link.acked.filter(|acked| *acked >= silent_since)
+            && !self.observers.doubt.is_quarantined(now)
+        {
+            return self.say(&asker, Verdict::Vouch, now.since(acked), false);
+        }
+        if self.observers.opinions.join(id, asker) {
+            return;
+        }
+        let wait = self.answer_time(id);
+        let question = Question { life, askers: vec![asker], due: now + wait };
+        self.observers.opinions.open(id, question);
+        self.ping_subject(now, id, Purpose::Evidence);
+        if refused {
+            self.ping_by_stream(now, id, Purpose::Evidence);
+        }
+    }
+
+    /// The member has answered: so are those who asked about it.
+    pub(crate) fn vouch_for(&mut self, now: Time, id: MemberId) {
+        let Some(question) = self.observers.opinions.take(id) else { return };
+        let quarantined = self.observers.doubt.is_quarantined(now);
+        let verdict = if quarantined { Verdict::Abstain } else { Verdict::Vouch };
+        for asker in &question.askers {
+            self.say(asker, verdict, Duration::ZERO, false);
+        }
+    }
+
+    /// Questions whose subject has stayed silent.
+    pub(crate) fn opinions_due(&mut self, now: Time) {
+        while let Some((id, question)) = self.observers.opinions.take_due(now) {
+            let silent = self.held_life(id) == Some(question.life) && !self.is_gated(now);
+            let link = self.observers.links.get(id);
+            let word = link.acked.map_or(Duration::MAX, |acked| now.since(acked));
+            if silent && let Some(asked) = self.observers.opinions.asked.get_mut(&id) {
+                asked.confirmed = Some(now);
+            }
+            let verdict = if silent { Verdict::Confirm } else { Verdict::Abstain };
+            for asker in &question.askers {
+                self.say(asker, verdict, word, silent && link.is_refused());
+            }
+        }
+    }
+
+    fn say(&mut self, to: &Asker, verdict: Verdict, word: Duration, refused: bool) {
+        let body = Body::Opinion { nonce: to.nonce, verdict, word, refused };
+        self.send(Outgoing::new(to.address, Some(to.id), body));
+    }
+}

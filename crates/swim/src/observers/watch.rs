@@ -1,0 +1,266 @@
+//! The watch: whom a node pings, and what comes of it.
+//!
+//! ```text
+//!   each period ── ping the subject whose turn it is ──> answered ──> word of it
+//!        │                                               late ──> its port is tried, case opened
+//!        ├─ a new subject ── a stream, once, to learn whether its port answers
+//!        ├─ two cases are open ── ping all subjects, and who comes after those in doubt
+//!        └─ nothing heard ── ping one heard last, and one at random
+//! ```
+//! Each member is pinged once in each period, by one of its observers, at a point of the period that
+//! its id fixes: so a crash is met after half a period on average.
+
+use std::net::SocketAddr;
+
+use headcount_fanout::Ring;
+use headcount_state::{Life, MemberId, Status, Time};
+use headcount_wire::{Body, Target};
+use rand::RngExt;
+
+use super::cases::Opening;
+use super::pings::{Ping, Purpose};
+use super::timing::{ALARM, COVER_EVERY, GREETINGS, LOSS_DOUBTFUL, OBSERVERS, REACH};
+use crate::config::Detector;
+use crate::engine::Engine;
+use crate::outbox::Outgoing;
+use crate::timers::Timer;
+
+/// Where in a period a member is pinged, from 0 to 1: ids are hashes.
+fn share(id: MemberId) -> f64 {
+    f64::from(id.as_u64() as u32) / (f64::from(u32::MAX) + 1.0)
+}
+
+impl Engine {
+    pub(crate) fn ring(&self) -> Ring<'_> {
+        Ring::new(&self.table, OBSERVERS)
+    }
+
+    /// Whom this node watches, the nearest first; kept until the view changes.
+    fn follow_view(&mut self) {
+        let view = self.table.summary().view_id;
+        if self.observers.subjects_of_view == Some(view) {
+            return;
+        }
+        let mut subjects = std::mem::take(&mut self.observers.subjects);
+        subjects.clear();
+        subjects.extend(self.ring().subjects(self.table.own_id()));
+        self.observers.subjects = subjects;
+        self.observers.subjects_of_view = Some(view);
+    }
+
+    fn subject_in(&self, period: u64) -> Option<MemberId> {
+        let subjects = &self.observers.subjects;
+        let slot = period.checked_rem(subjects.len() as u64)?;
+        subjects.get(slot as usize).copied()
+    }
+
+    /// The turn of this period's subject.
+    pub(crate) fn watch_turn(&mut self, now: Time) {
+        self.observers.clock.slew(now);
+        self.follow_view();
+        let period = self.observers.clock.period(now);
+        if self.takes_part() {
+            if let Some(subject) = self.subject_in(period) {
+                self.ping_subject(now, subject, Purpose::Watch);
+            }
+            self.greet_subjects(now);
+            self.watch_all_in_alarm(now);
+            self.ask_for_signs(now);
+        }
+        let next = self.subject_in(period + 1).map_or(0.5, share);
+        let due = self.observers.clock.in_next_period(now, next);
+        self.timers.set(Timer::Period, Some(due));
+    }
+
+    /// Pings a member; silence is judged as `purpose` says.
+    pub(crate) fn ping_subject(&mut self, now: Time, id: MemberId, purpose: Purpose) {
+        let Some((ping, nonce)) = self.begin_ping(now, id, purpose, false) else { return };
+        let Ping { target, address, .. } = ping;
+        let body = Body::Ping { nonce, target: Some(target.process) };
+        self.send(Outgoing::new(address, Some(id), body));
+    }
+
+    /// Pings a member over a stream.
+    pub(crate) fn ping_by_stream(&mut self, now: Time, id: MemberId, purpose: Purpose) {
+        if let Some((ping, nonce)) = self.begin_ping(now, id, purpose, true) {
+            self.call_probe(nonce, ping.target, ping.address);
+        }
+    }
+
+    fn begin_ping(
+        &mut self,
+        now: Time,
+        id: MemberId,
+        purpose: Purpose,
+        by_stream: bool,
+    ) -> Option<(Ping, u32)> {
+        let record = self.table.get(id)?;
+        let life = record.claim.life();
+        let (target, address) = (Target::of(id, life), record.attributes.address);
+        let ping = Ping { target, life, address, sent: now, purpose, by_stream };
+        let nonce = self.rng.random();
+        let timeout = self.answer_time(id);
+        let waits = self.observers.pings.insert(nonce, ping, now + timeout);
+        self.stats.probes += u64::from(waits);
+        waits.then_some((ping, nonce))
+    }
+
+    /// How long an answer of `id` may take.
+    pub(crate) fn answer_time(&self, id: MemberId) -> std::time::Duration {
+        let timing = &self.observers.timing;
+        self.local_health.stretch(self.observers.links.get(id).timeout(timing))
+    }
+
+    fn greet_subjects(&mut self, now: Time) {
+        let mut greeted = 0;
+        for place in 0..self.observers.subjects.len() {
+            let id = self.observers.subjects[place];
+            let Some(record) = self.table.get(id) else { continue };
+            let (process, address) = (record.claim.life().instance, record.attributes.address);
+            if self.observers.links.get(id).answered_by_stream(process, address) {
+                continue;
+            }
+            // One that does not answer is tried again with each turn of its.
+            if self.observers.links.may_greet(now, id, self.observers.timing.period) {
+                self.ping_by_stream(now, id, Purpose::Greet);
+                greeted += 1;
+            }
+            if greeted == GREETINGS {
+                break;
+            }
+        }
+    }
+
+    fn watch_all_in_alarm(&mut self, now: Time) {
+        if self.observers.cases.len() < ALARM {
+            return;
+        }
+        let ring = self.ring();
+        let doubted = |id: MemberId| self.is_doubted(id);
+        for id in ring.subjects_beyond(self.table.own_id(), REACH, doubted) {
+            let asked = self.observers.cases.contains(id) || self.observers.pings.waits_for(id);
+            if !asked {
+                self.ping_subject(now, id, Purpose::Watch);
+            }
+        }
+    }
+
+    /// Whether this node has reason to think that a live member is gone.
+    pub(crate) fn is_doubted(&self, id: MemberId) -> bool {
+        self.observers.cases.is_silent(id) || self.suspicions.contains(id)
+    }
+
+    fn ask_for_signs(&mut self, now: Time) {
+        if now.since(self.last_heard) <= self.observers.timing.silence() {
+            return;
+        }
+        let heard = self.contacts.latest(1);
+        let random = self.peers.pick(&mut self.rng, &heard);
+        for id in heard.into_iter().chain(random) {
+            if !self.observers.pings.waits_for(id) {
+                self.ping_subject(now, id, Purpose::Sign);
+            }
+        }
+    }
+
+    /// Whether a member is to be pinged now in place of comparing tables with one.
+    pub(crate) fn covers(&mut self) -> bool {
+        let observers = &mut self.observers;
+        observers.rounds = observers.rounds.wrapping_add(1);
+        self.config.detector == Detector::Observers && observers.rounds % COVER_EVERY == 0
+    }
+
+    /// Pings a member that may be nobody's subject: where views differ, none is forgotten so. Its
+    /// answer compares the tables, too.
+    pub(crate) fn cover(&mut self, now: Time) {
+        if let Some(id) = self.peers.next_probe(&mut self.rng) {
+            self.ping_subject(now, id, Purpose::Watch);
+        }
+    }
+
+    /// Pings that have had their time.
+    pub(crate) fn pings_due(&mut self, now: Time) {
+        let patience = self.observers.timing.patience();
+        while let Some(ping) = self.observers.pings.pop_late(now, |ping| ping.sent + patience) {
+            let id = ping.target.id;
+            if ping.by_stream {
+                continue;
+            }
+            self.stats.probes_failed += 1;
+            self.observers.links.unanswered(id);
+            let scheduled = matches!(ping.purpose, Purpose::Watch | Purpose::Again(_));
+            if scheduled {
+                self.observers.doubt.record(id, false);
+                self.subject_silent(now, ping);
+            }
+        }
+    }
+
+    fn subject_silent(&mut self, now: Time, ping: Ping) {
+        let id = ping.target.id;
+        let held = self.table.get(id).filter(|r| r.is_live() && r.claim.life() == ping.life);
+        if held.is_none() || !self.takes_part() {
+            return;
+        }
+        let doubtful = self.observers.doubt.loss_to_others(id) > LOSS_DOUBTFUL;
+        let silent_since = match ping.purpose {
+            Purpose::Again(first) => first,
+            _ if doubtful && !self.observers.cases.contains(id) => {
+                return self.ping_subject(now, id, Purpose::Again(ping.sent));
+            }
+            _ => ping.sent,
+        };
+        // Also while gated: where all others are gone, their ports tell.
+        self.ping_by_stream(now, id, Purpose::Evidence);
+        if !self.is_gated(now) {
+            let opening = Opening { life: ping.life, silent_since };
+            self.open_case(now, id, opening);
+        }
+    }
+
+    /// A ping of this node was answered.
+    pub(crate) fn watched_answered(&mut self, now: Time, nonce: u32, by: Target, by_stream: bool) {
+        let Some(ping) = self.observers.pings.answered(nonce, by.id) else { return };
+        let took = (!by_stream).then(|| now.since(ping.sent));
+        self.observers.links.answered(now, by.id, took);
+        if by_stream {
+            self.observers.links.stream_answered(by.id, ping.life.instance, ping.address);
+        }
+        if ping.purpose == Purpose::Watch {
+            self.observers.doubt.record(by.id, true);
+            self.local_health.improve();
+        }
+        self.observers.cases.close(by.id);
+        self.vouch_for(now, by.id);
+    }
+
+    /// Another process answered where `nonce` was sent to: the life that was meant is over.
+    pub(crate) fn watched_is_another(&mut self, now: Time, nonce: u32, from: Option<SocketAddr>) {
+        let Some(ping) = self.observers.pings.taken_by_another(nonce, from) else { return };
+        self.accuse(now, ping.target.id, ping.life, Status::Failed);
+    }
+
+    /// The port of a member refused a stream of this node.
+    pub(crate) fn watched_refused(&mut self, now: Time, nonce: u32) {
+        let Some(ping) = self.observers.pings.take(nonce) else { return };
+        let Ping { target: Target { id, .. }, life, address, sent, .. } = ping;
+        self.checks.refused(id);
+        if !self.observers.links.stream_refused(id, life.instance, address) {
+            return;
+        }
+        // A second datagram: one may have been lost.
+        if !self.observers.links.get(id).is_refused() {
+            self.ping_subject(now, id, Purpose::Evidence);
+        }
+        let judged = self.observers.cases.contains(id) || self.checks.contains(id);
+        if self.held_life(id) == Some(life) && !judged {
+            self.open_case(now, id, Opening { life, silent_since: sent });
+        }
+    }
+
+    /// The life of `id` that is held as live.
+    pub(crate) fn held_life(&self, id: MemberId) -> Option<Life> {
+        let record = self.table.get(id).filter(|record| record.is_live())?;
+        Some(record.claim.life())
+    }
+}

@@ -101,8 +101,8 @@ fn prefix(id: MemberId) -> u32 {
 
 /// What an accusation rests on.
 ///
-/// It is no part of a version or a hash: of two tellers with other evidence for one claim, the
-/// first one heard is believed.
+/// It is no part of a version or a hash: of what two tellers say of one version, the first one
+/// heard is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Evidence {
     /// Why the member is accused.

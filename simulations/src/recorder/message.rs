@@ -14,7 +14,8 @@ use crate::recorder::names::Names;
 /// What a datagram or a frame says.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message {
-    /// `ping`, `ack`, `ping_req`, `nack`, `gossip`, `hello`, `refuse`, `chunk` or `unreadable`.
+    /// `ping`, `ack`, `ping_req`, `nack`, `gossip`, `compare`, `sketch`, `more`, `wants`, `query`,
+    /// `opinion`, `hello`, `refuse`, `chunk` or `unreadable`.
     pub kind: &'static str,
     /// Who is meant, or who answered, where the message says so.
     #[serde(skip_serializing_if = "Option::is_none")]

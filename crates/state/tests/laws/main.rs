@@ -5,6 +5,7 @@
 
 mod attributes;
 mod changes;
+mod evidence;
 mod fixture;
 mod forgetting;
 mod lattice;

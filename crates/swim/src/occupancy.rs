@@ -3,13 +3,16 @@
 use crate::dissemination::DISSEMINATION_MAX;
 use crate::engine::Engine;
 use crate::losses::LOSSES_MAX;
+use crate::observers::cases::CASES_MAX;
+use crate::observers::opinions::QUESTIONS_MAX;
+use crate::observers::pings::PINGS_MAX;
 use crate::outbox::OUTBOX_MAX;
 use crate::relay::RELAYS_MAX;
 use crate::session::STREAMS_MAX;
 use crate::sketching::SESSIONS_MAX;
 
 /// How many parts there are.
-pub(crate) const PARTS: usize = 11;
+pub(crate) const PARTS: usize = 14;
 
 /// A bounded part of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,9 @@ impl Engine {
             part("sketches", self.reconciling.len(), SESSIONS_MAX),
             part("suspicions", self.suspicions.len(), limits.records),
             part("checks", self.checks.len(), limits.records),
+            part("pings", self.observers.pings.len(), PINGS_MAX),
+            part("cases", self.observers.cases.len(), CASES_MAX),
+            part("questions", self.observers.opinions.len(), QUESTIONS_MAX),
         ]
     }
 }

@@ -35,7 +35,10 @@ impl Engine {
         let nonce = self.rng.random();
         let fresh = RivalWatch { nonce, answered: now };
         let watch = *self.rival.get_or_insert(fresh);
-        let patience = SuspicionTimeout::new(&self.config, self.table.live_len()).least();
+        let patience = match self.observes() {
+            true => self.config.detection_time,
+            false => SuspicionTimeout::new(&self.config, self.table.live_len()).least(),
+        };
         if now.since(watch.answered) <= patience {
             let ping = Body::Ping { nonce: watch.nonce, target: Some(target.process) };
             self.send(Outgoing::new(address, Some(target.id), ping));

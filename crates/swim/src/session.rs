@@ -31,6 +31,9 @@ pub(crate) const STREAMS_MAX: usize = 1_024;
 /// So many of them may have been opened by others: the rest is kept for this node's own calls.
 const ACCEPTED_MAX: usize = 896;
 
+/// So many of this node's own calls may be probes: those that hang leave room for others.
+const PROBES_MAX: usize = 64;
+
 /// So many members are named to a caller that is refused for now.
 const OTHERS_NAMED: usize = 6;
 
@@ -46,6 +49,7 @@ const CHUNK_BYTES: usize = 32 * 1024;
 pub(crate) struct Sessions {
     open: BTreeMap<StreamId, Session>,
     accepted: usize,
+    probes: usize,
     wanted: VecDeque<StreamOpen>,
     next: u64,
 }
@@ -122,12 +126,16 @@ impl Sessions {
 
     fn insert(&mut self, session: Session) -> Option<StreamId> {
         let served = session.role == Role::Serve;
-        if self.open.len() >= STREAMS_MAX || (served && self.accepted >= ACCEPTED_MAX) {
+        let probe = matches!(session.role, Role::Probe { .. });
+        let full =
+            (served && self.accepted >= ACCEPTED_MAX) || (probe && self.probes >= PROBES_MAX);
+        if full || self.open.len() >= STREAMS_MAX {
             return None;
         }
         let id = StreamId(self.next);
         self.next += 1;
         self.accepted += usize::from(served);
+        self.probes += usize::from(probe);
         self.open.insert(id, session);
         Some(id)
     }
@@ -143,6 +151,7 @@ impl Sessions {
         self.wanted.retain(|wanted| wanted.id != id);
         let session = self.open.remove(&id)?;
         self.accepted -= usize::from(session.role == Role::Serve);
+        self.probes -= usize::from(matches!(session.role, Role::Probe { .. }));
         Some(session)
     }
 }
@@ -461,6 +470,7 @@ impl Engine {
         }
         self.sessions.wanted.clear();
         self.sessions.accepted = 0;
+        self.sessions.probes = 0;
     }
 
     /// A session is over: `None` when it has done what it was for.

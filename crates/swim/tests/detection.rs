@@ -176,7 +176,7 @@ fn a_member_that_answers_a_check_through_relays_is_not_declared() {
 
 #[test]
 fn an_old_claim_about_a_dead_member_is_believed_after_the_check() {
-    let mut net = Net::converged(5, &config());
+    let mut net = Net::converged(5, &lifeguard());
     net.kill(3);
     tell_old_death(&mut net, 0, 1, 3);
     let told = net.now;

@@ -36,6 +36,9 @@ impl Engine {
     }
 
     fn absorb_with(&mut self, now: Time, update: &Update, grace: Grace) -> Option<MemberId> {
+        if self.holds_back(now, update) {
+            return None;
+        }
         let id = update.claim.id;
         let own_life = self.table.own_life();
         let merged = self.table.merge(now, update, grace);

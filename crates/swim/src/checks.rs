@@ -5,12 +5,14 @@
 //!        failed / closed           │  pinged, and told the claim, once per period
 //!                                  └─ three periods ──> it answered: the claim is dropped, it
 //!                                                       must refute; silence: believed
+//!   for a bad link                 └─ ten pings, half a period apart ──> most were answered:
+//!                                                       dropped; otherwise believed
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use headcount_state::{Grace, MemberId, Status, Time, Update, tree_bytes};
+use headcount_state::{Grace, MemberId, Reason, Status, Time, Update, tree_bytes};
 use headcount_wire::Body;
 use rand::RngExt;
 
@@ -22,6 +24,9 @@ use crate::outbox::Outgoing;
 /// A check lasts so many periods.
 const PERIODS: u32 = 3;
 
+/// Where a link is said to be bad, some word gets through: so many pings tell.
+const LINK_PINGS: u32 = 10;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Check {
     /// The claim that is checked.
@@ -29,12 +34,28 @@ pub(crate) struct Check {
     /// What its pings carry, and the acks to them echo.
     nonce: u32,
     attempts: u32,
-    /// The subject has answered: a reply, not some word of its own accord, since one that cannot
-    /// hear can still talk.
-    answered: bool,
+    /// How often the subject has answered: replies, not words of its own accord, since one that
+    /// cannot hear can still talk.
+    answered: u32,
     /// Its port refuses streams.
     refused: bool,
     due: Time,
+}
+
+impl Check {
+    fn is_about_a_link(&self) -> bool {
+        self.update.evidence.is_some_and(|evidence| evidence.reason == Reason::Link)
+    }
+
+    fn attempts_max(&self) -> u32 {
+        if self.is_about_a_link() { LINK_PINGS } else { PERIODS }
+    }
+
+    /// Whether the subject has answered well enough for what it is accused of.
+    fn is_well(&self) -> bool {
+        let wanted = if self.is_about_a_link() { LINK_PINGS / 2 } else { 1 };
+        self.answered >= wanted
+    }
 }
 
 /// What is to be done about a check now.
@@ -76,7 +97,7 @@ impl Checks {
             return false;
         }
         let update = update.clone();
-        let check = Check { update, nonce, attempts: 0, answered: false, refused: false, due: now };
+        let check = Check { update, nonce, attempts: 0, answered: 0, refused: false, due: now };
         self.open.insert(subject, check);
         self.due.insert((now, subject));
         true
@@ -94,7 +115,7 @@ impl Checks {
     /// Takes in an ack of `responder`.
     pub(crate) fn answered(&mut self, responder: MemberId, nonce: u32) {
         if let Some(check) = self.open.get_mut(&responder) {
-            check.answered |= check.nonce == nonce;
+            check.answered += u32::from(check.nonce == nonce);
         }
     }
 
@@ -131,17 +152,20 @@ impl Checks {
         self.due.remove(&(at, subject));
         let check = self.open.get_mut(&subject)?;
         // Who neither answers, through others either, nor lets a stream through is gone.
-        let gone = check.attempts > 1 && check.refused && !check.answered;
-        if check.attempts < PERIODS && !gone {
+        let link = check.is_about_a_link();
+        let gone = check.attempts > 1 && check.refused && !check.is_well();
+        if check.attempts < check.attempts_max() && !gone {
             check.attempts += 1;
             let soon = check.attempts == 1 || check.refused;
-            check.due = now + if soon { answer } else { period };
+            let wait = if link { period / 2 } else { period };
+            check.due = now + if soon { answer } else { wait };
             self.due.insert((check.due, subject));
-            let (nonce, relays) = (check.nonce, check.attempts > 1);
+            let (nonce, relays) = (check.nonce, check.attempts > 1 && !link);
             return Some(CheckStep::Ping { subject, nonce, relays });
         }
         let check = self.open.remove(&subject)?;
-        Some(CheckStep::Judge { update: check.update, answered: check.answered })
+        let answered = check.is_well();
+        Some(CheckStep::Judge { update: check.update, answered })
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -308,8 +332,8 @@ mod tests {
         checks.open(Time::ZERO, &failed(0), 7);
         checks.answered(subject, 8);
         checks.answered(MemberId::of("y"), 7);
-        assert!(!checks.open[&subject].answered);
+        assert!(!checks.open[&subject].is_well());
         checks.answered(subject, 7);
-        assert!(checks.open[&subject].answered);
+        assert!(checks.open[&subject].is_well());
     }
 }

@@ -287,6 +287,8 @@ impl Engine {
                 Timer::Observers => {
                     self.opinions_due(now);
                     self.cases_due(now);
+                    self.contests_due(now);
+                    self.hold_due(now);
                 }
                 Timer::Suspicion => self.suspicions_due(now),
                 Timer::Check => self.checks_due(now),
@@ -464,7 +466,7 @@ impl Engine {
             sync: summary.sync,
             dead: summary.dead as u32,
             vitals: with_vitals.then_some(vitals),
-            clock: self.observes().then(|| self.observers.clock.reading(now)),
+            clock: (with_vitals && self.observes()).then(|| self.observers.clock.reading(now)),
         }
     }
 

@@ -1,8 +1,9 @@
 //! What the engine tells its driver.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use headcount_state::{Instance, MemberId};
+use headcount_state::{Instance, MemberId, Reason};
 use headcount_wire::RefuseCode;
 
 use crate::census::Census;
@@ -63,6 +64,14 @@ pub enum Event {
     Returned,
     /// An operator removed this node; it stays out until the eviction expires.
     Evicted,
+    /// This node was failed, lately more than once or for a bad link: it comes back when its link
+    /// has been good for so long.
+    Held {
+        /// Why it was failed.
+        reason: Reason,
+        /// For how long its link must be good.
+        wait: Duration,
+    },
     /// How a join through one seed went.
     Seed {
         /// The seed.
@@ -110,6 +119,7 @@ impl Event {
             Event::Displaced { .. } => "displaced",
             Event::Returned => "returned",
             Event::Evicted => "evicted",
+            Event::Held { .. } => "held",
             Event::Seed { .. } => "seed",
             Event::Census(_) => "census",
             Event::Departed { .. } => "departed",

@@ -4,6 +4,7 @@ use crate::dissemination::DISSEMINATION_MAX;
 use crate::engine::Engine;
 use crate::losses::LOSSES_MAX;
 use crate::observers::cases::CASES_MAX;
+use crate::observers::contest::MEASUREMENTS_MAX;
 use crate::observers::opinions::QUESTIONS_MAX;
 use crate::observers::pings::PINGS_MAX;
 use crate::outbox::OUTBOX_MAX;
@@ -12,7 +13,7 @@ use crate::session::STREAMS_MAX;
 use crate::sketching::SESSIONS_MAX;
 
 /// How many parts there are.
-pub(crate) const PARTS: usize = 14;
+pub(crate) const PARTS: usize = 15;
 
 /// A bounded part of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,7 @@ impl Engine {
             part("checks", self.checks.len(), limits.records),
             part("pings", self.observers.pings.len(), PINGS_MAX),
             part("cases", self.observers.cases.len(), CASES_MAX),
+            part("measurements", self.observers.contests.len(), MEASUREMENTS_MAX),
             part("questions", self.observers.opinions.len(), QUESTIONS_MAX),
         ]
     }

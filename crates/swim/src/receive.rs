@@ -78,8 +78,9 @@ impl Engine {
             Body::Sketch(part) => self.receive_sketch(now, from, &heartbeat, part),
             Body::More { first, count } => self.receive_more(now, sender, first, count),
             Body::Wants { elements } => self.receive_wants(now, sender, &elements, equal),
-            Body::Query { nonce, subject, since, refused, contest: _ } => {
-                self.receive_query(now, from, sender, Query { nonce, subject, since, refused });
+            Body::Query { nonce, subject, since, refused, contest } => {
+                let query = Query { nonce, subject, since, refused, contest };
+                self.receive_query(now, from, sender, query);
             }
             Body::Opinion { nonce, verdict, word, refused } => {
                 self.receive_opinion(now, sender, nonce, Opinion { verdict, word, refused });

@@ -38,6 +38,8 @@ pub struct Stats {
     pub cases: u64,
     /// Observers asked for their opinion.
     pub queries_sent: u64,
+    /// Contests held about bad links.
+    pub contests: u64,
     /// Times that this node, having stood still or heard nobody, accused nobody for a while.
     pub quarantines: u64,
     /// Claims of a death that were checked with their subject first.

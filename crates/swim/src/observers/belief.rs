@@ -1,7 +1,7 @@
 //! Whether a verdict that somebody tells is believed at once.
 //!
 //! ```text
-//!   this node finds the member silent itself                   believed
+//!   this node finds the member silent, or its link bad, too    believed
 //!   the member was heard, later than the verdict allows         checked
 //!   suspected here for a while, and not refuted                 believed
 //!   large cluster, and the accuser and a voter watch it         believed
@@ -13,6 +13,7 @@
 
 use headcount_state::{Evidence, Grace, Life, MemberId, Reason, Time, Update};
 
+use super::contest::PAUSE_PERIODS;
 use super::timing::REACH;
 use crate::engine::Engine;
 
@@ -25,6 +26,8 @@ impl Engine {
         let evidence = update.evidence;
         let reason = evidence.map(|evidence| evidence.reason);
         let lately = now - timing.detection_time;
+        let contests = &self.observers.contests;
+        let bad_here = contests.found_bad_since(id, now - timing.period * PAUSE_PERIODS);
         let silent_here = self.observers.cases.is_silent(id)
             || self.observers.opinions.confirmed_since(id, lately);
         let heard = self.contacts.get(id);
@@ -38,7 +41,7 @@ impl Engine {
         if heard.is_some_and(|contact| contact.at > allowed) {
             return Grace::Open;
         }
-        if silent_here {
+        if silent_here || (reason == Some(Reason::Link) && bad_here) {
             return Grace::Closed;
         }
         let suspected = self.suspicions.running_since(id, update.claim.version);

@@ -23,7 +23,7 @@ use headcount_wire::{Body, Target, Verdict};
 use rand::RngExt;
 
 use super::pings::Purpose;
-use super::timing::{ASKED_FIRST, DEPUTIES, REACH};
+use super::timing::{ASKED_FIRST, CONFIRMED_FOR_CONTEST, DEPUTIES, REACH};
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
 
@@ -79,6 +79,19 @@ struct Case {
     /// Rounds in which nobody vouched.
     silent_rounds: u32,
     due: Time,
+}
+
+/// What an accusation rests on: the last word of its subject, and who confirms its silence.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdicts<'a> {
+    pub(crate) word: Time,
+    pub(crate) confirmed: &'a [MemberId],
+}
+
+impl Case {
+    fn verdicts(&self) -> Verdicts<'_> {
+        Verdicts { word: self.word, confirmed: &self.round.confirmed }
+    }
 }
 
 /// The cases that are open, by subject. O(log n) per step.
@@ -218,6 +231,9 @@ impl Engine {
     }
 
     pub(crate) fn receive_opinion(&mut self, now: Time, from: MemberId, nonce: u32, it: Opinion) {
+        if self.receive_vote(now, from, nonce, it.verdict) {
+            return;
+        }
         self.observers.cases.weigh_in(now, nonce, from, it);
     }
 
@@ -358,13 +374,17 @@ impl Engine {
         let refused = self.observers.links.get(subject).is_refused();
         let nobody = case.round.answered == 0;
         if case.round.vouched > 0 {
-            // The fault is likely here.
-            self.local_health.worsen();
+            if case.round.confirmed.len() >= CONFIRMED_FOR_CONTEST {
+                self.hold_contest(now, subject, case.life);
+            } else {
+                // The fault is likely here.
+                self.local_health.worsen();
+            }
             return false;
         }
         case.silent_rounds += 1;
         if refused && (nobody || case.round.refused > 0) {
-            self.convict(now, subject, case, Reason::Refused);
+            self.convict(now, subject, &case.verdicts(), Reason::Refused);
             return false;
         }
         if self.is_gated(now) {
@@ -380,7 +400,7 @@ impl Engine {
         let deadline = self.deadline(case);
         let public = deadline - self.time_given() / 2;
         if case.stage == Stage::Last && now >= deadline {
-            self.convict(now, subject, case, Reason::Silent);
+            self.convict(now, subject, &case.verdicts(), Reason::Silent);
             return false;
         }
         if now < public {
@@ -388,30 +408,36 @@ impl Engine {
             case.due = public;
             return true;
         }
-        self.accuse_with(now, subject, case, Status::Suspect, Reason::Silent);
+        self.accuse_with(now, subject, &case.verdicts(), Status::Suspect, Reason::Silent);
         case.stage = Stage::Suspected;
         let last = self.answer_time(subject) * 2 + timing.margin();
         case.due = (deadline - last).max(now);
         true
     }
 
-    fn convict(&mut self, now: Time, subject: MemberId, case: &Case, reason: Reason) {
+    pub(crate) fn convict(
+        &mut self,
+        now: Time,
+        subject: MemberId,
+        on: &Verdicts<'_>,
+        reason: Reason,
+    ) {
         self.stats.failures_declared += 1;
-        self.accuse_with(now, subject, case, Status::Failed, reason);
+        self.accuse_with(now, subject, on, Status::Failed, reason);
     }
 
     fn accuse_with(
         &mut self,
         now: Time,
         subject: MemberId,
-        case: &Case,
+        on: &Verdicts<'_>,
         status: Status,
         reason: Reason,
     ) {
         let Some(record) = self.table.get(subject) else { return };
         let own = self.table.own_id();
-        let voters = Voters::of(std::iter::once(own).chain(case.round.confirmed.iter().copied()));
-        let evidence = Evidence { reason, word_age: now.since(case.word), voters };
+        let voters = Voters::of(std::iter::once(own).chain(on.confirmed.iter().copied()));
+        let evidence = Evidence { reason, word_age: now.since(on.word), voters };
         let claim = record.claim.with_status(status);
         let update =
             Update { accuser: Some(own), evidence: Some(evidence), ..Update::claim(claim) };

@@ -64,7 +64,8 @@ impl Engine {
         let timing = &self.observers.timing;
         // Of two, the other one's silence is all there can be.
         let silent = self.table.live_len() > 2 && now.since(self.last_heard) > timing.gate();
-        silent || self.observers.doubt.is_quarantined(now) || !self.takes_part()
+        let doubts = silent || self.observers.doubt.is_quarantined(now);
+        doubts || self.observers.holding.is_held() || !self.takes_part()
     }
 
     /// Before every input: has this node stood still?

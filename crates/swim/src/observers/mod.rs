@@ -6,6 +6,8 @@
 //!   opinions.rs      │        who is asked answers from evidence, or pings
 //!                    ├─ half of the detection time ──> suspect
 //!                    └─ all of it, still nobody vouches ──> failed
+//!   contest.rs    some vouch and some do not: the link is measured by all
+//!   hold.rs       who was failed again and again comes back later
 //!   doubt.rs      who hears nobody, or stood still, accuses nobody
 //!   belief.rs     a verdict that contradicts what is known here is checked first
 //! ```
@@ -14,7 +16,9 @@
 pub(crate) mod belief;
 pub(crate) mod cases;
 pub(crate) mod clock;
+pub(crate) mod contest;
 pub(crate) mod doubt;
+pub(crate) mod hold;
 pub(crate) mod links;
 pub(crate) mod opinions;
 pub(crate) mod pings;
@@ -26,7 +30,9 @@ use headcount_state::{Claim, MemberId, Status, Time};
 use crate::config::Config;
 use cases::Cases;
 use clock::PeriodClock;
+use contest::Contests;
 use doubt::Doubt;
+use hold::Holding;
 use links::Links;
 use opinions::Opinions;
 use pings::Pings;
@@ -42,6 +48,8 @@ pub(crate) struct Observers {
     pub(crate) doubt: Doubt,
     pub(crate) cases: Cases,
     pub(crate) opinions: Opinions,
+    pub(crate) contests: Contests,
+    pub(crate) holding: Holding,
     /// Whom this node watches in the view with this id.
     pub(crate) subjects: Vec<MemberId>,
     pub(crate) subjects_of_view: Option<u64>,
@@ -59,6 +67,8 @@ impl Observers {
             doubt: Doubt::default(),
             cases: Cases::default(),
             opinions: Opinions::default(),
+            contests: Contests::default(),
+            holding: Holding::default(),
             subjects: Vec::new(),
             subjects_of_view: None,
             rounds: 0,
@@ -70,6 +80,7 @@ impl Observers {
         self.pings.clear();
         self.cases.clear();
         self.opinions.clear();
+        self.contests.clear();
     }
 
     /// A member that is not suspected any more is no case.
@@ -84,10 +95,12 @@ impl Observers {
         self.links.forget(id);
         self.cases.close(id);
         self.opinions.forget(id);
+        self.contests.forget(id);
     }
 
     /// When something is due that has no timer of its own.
     pub(crate) fn next_step(&self) -> Option<Time> {
-        [self.cases.next_due(), self.opinions.next_due()].into_iter().flatten().min()
+        let judged = [self.cases.next_due(), self.opinions.next_due(), self.contests.next_due()];
+        judged.into_iter().chain([self.holding.next_due()]).flatten().min()
     }
 }

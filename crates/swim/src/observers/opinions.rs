@@ -28,8 +28,9 @@ const REMEMBERED_MAX: usize = 256;
 /// So many are told of one answer, at most.
 const ASKERS_MAX: usize = 16;
 
+/// Who asked, and where it is to be told.
 #[derive(Clone, Copy, Debug)]
-struct Asker {
+pub(crate) struct Asker {
     id: MemberId,
     address: SocketAddr,
     nonce: u32,
@@ -139,6 +140,8 @@ pub(crate) struct Query {
     pub(crate) subject: Target,
     pub(crate) since: Duration,
     pub(crate) refused: bool,
+    /// The link is to be measured.
+    pub(crate) contest: bool,
 }
 
 impl Engine {
@@ -149,15 +152,19 @@ impl Engine {
         sender: MemberId,
         it: Query,
     ) {
-        let Query { nonce, subject, since, refused } = it;
+        let Query { nonce, subject, since, refused, contest } = it;
         let asker = Asker { id: sender, address: from, nonce };
         let id = subject.id;
         let life = self.held_life(id).filter(|life| Target::of(id, *life) == subject);
-        let (Some(life), true) = (life, self.peers.contains(sender) && self.takes_part()) else {
+        let judges = self.takes_part() && !self.observers.holding.is_held();
+        let (Some(life), true) = (life, self.peers.contains(sender) && judges) else {
             return self.say(&asker, Verdict::Abstain, Duration::ZERO, false);
         };
         if id == self.table.own_id() {
             return self.say(&asker, Verdict::Vouch, Duration::ZERO, false);
+        }
+        if contest {
+            return self.measure(now, id, life, Some(asker));
         }
         let silent_since = now - since;
         self.observers.opinions.remember(now, id, silent_since);
@@ -205,7 +212,7 @@ impl Engine {
         }
     }
 
-    fn say(&mut self, to: &Asker, verdict: Verdict, word: Duration, refused: bool) {
+    pub(crate) fn say(&mut self, to: &Asker, verdict: Verdict, word: Duration, refused: bool) {
         let body = Body::Opinion { nonce: to.nonce, verdict, word, refused };
         self.send(Outgoing::new(to.address, Some(to.id), body));
     }

@@ -22,6 +22,10 @@ pub(crate) enum Purpose {
     Sign,
     /// Over a stream, to learn whether one can be opened.
     Greet,
+    /// It measures a link that others find good, or bad.
+    Contest,
+    /// It measures the own links of a member that is held.
+    Hold,
 }
 
 /// One ping.

@@ -21,6 +21,9 @@ pub(crate) const DEPUTIES: usize = 3;
 /// With so many cases open the fault may be a cut: all subjects are pinged every period.
 pub(crate) const ALARM: usize = 2;
 
+/// Where one vouches and so many confirm, the link is measured.
+pub(crate) const CONFIRMED_FOR_CONTEST: usize = 2;
+
 /// A refusal counts only after so many datagrams in a row went unanswered.
 pub(crate) const FAILED_DATAGRAMS: u8 = 2;
 
@@ -32,7 +35,7 @@ pub(crate) const GREETINGS: usize = 2;
 
 /// Every so many rounds of comparing tables, the partner is pinged instead: whom nobody else
 /// watches is found so.
-pub(crate) const COVER_EVERY: u32 = 3;
+pub(crate) const COVER_EVERY: u32 = 4;
 
 /// Durations that follow from the configuration.
 #[derive(Clone, Copy, Debug)]

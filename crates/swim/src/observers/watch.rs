@@ -59,7 +59,7 @@ impl Engine {
         self.observers.clock.slew(now);
         self.follow_view();
         let period = self.observers.clock.period(now);
-        if self.takes_part() {
+        if self.takes_part() && !self.observers.holding.is_held() {
             if let Some(subject) = self.subject_in(period) {
                 self.ping_subject(now, subject, Purpose::Watch);
             }
@@ -189,6 +189,9 @@ impl Engine {
             self.stats.probes_failed += 1;
             self.observers.links.unanswered(id);
             let scheduled = matches!(ping.purpose, Purpose::Watch | Purpose::Again(_));
+            if ping.purpose == Purpose::Hold {
+                self.observers.holding.record(now, false);
+            }
             if scheduled {
                 self.observers.doubt.record(id, false);
                 self.subject_silent(now, ping);
@@ -226,9 +229,18 @@ impl Engine {
         if by_stream {
             self.observers.links.stream_answered(by.id, ping.life.instance, ping.address);
         }
-        if ping.purpose == Purpose::Watch {
-            self.observers.doubt.record(by.id, true);
-            self.local_health.improve();
+        match ping.purpose {
+            Purpose::Watch => {
+                self.observers.doubt.record(by.id, true);
+                self.local_health.improve();
+            }
+            Purpose::Contest
+                if took.is_some_and(|took| took <= self.observers.timing.patience()) =>
+            {
+                self.observers.contests.answered(by.id);
+            }
+            Purpose::Hold => self.observers.holding.record(now, true),
+            _ => {}
         }
         self.observers.cases.close(by.id);
         self.vouch_for(now, by.id);

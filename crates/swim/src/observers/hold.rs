@@ -1,0 +1,204 @@
+//! The hold: a member that was failed again and again waits before it comes back.
+//!
+//! ```text
+//!   failed, silent, once in 10 min           back at once
+//!   failed, link                             after 10 s on a good link
+//!   failed n times in 10 min, n >= 2         after 30 s * 4^(n-2) on a good link, at most 10 min
+//!   the link stays bad                       silent: after four times as long; link: after 30 min
+//!   lost together with others, or by them    does not count: that was a cut
+//! ```
+//! While it is held a member pings another twice a period, says so, and neither watches nor accuses.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use headcount_state::{MemberId, Reason, Status, Time, Update};
+
+use super::pings::Purpose;
+use crate::engine::Engine;
+use crate::event::Event;
+
+/// Failures count for so long.
+const WINDOW: Duration = Duration::from_secs(600);
+
+/// The wait after the first failure for a bad link, in periods of a second: 10 s.
+const AFTER_LINK: Duration = Duration::from_secs(10);
+
+/// The wait after the second failure, and by how much each further one multiplies it.
+const AFTER_SECOND: Duration = Duration::from_secs(30);
+const GROWTH: u32 = 4;
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// Who is held for silence waits this many times as long at most, whatever its link is like.
+const PATIENCE: u32 = 4;
+
+/// Who is held for a bad link, so long.
+const LINK_LONGEST: Duration = Duration::from_secs(1_800);
+
+/// The link is good while at most half of the last so many pings were lost.
+const PINGS: usize = 10;
+
+/// With fewer others lost at the time, or less than a tenth of all, it was no cut.
+const CUT_MIN: usize = 2;
+
+/// A node's own failures, and the wait for the end of the last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Holding {
+    failures: VecDeque<Time>,
+    hold: Option<Hold>,
+}
+
+#[derive(Clone, Debug)]
+struct Hold {
+    /// The claim that it does not answer yet.
+    claim: Update,
+    reason: Reason,
+    since: Time,
+    wait: Duration,
+    longest: Duration,
+    outcomes: VecDeque<bool>,
+    good_since: Option<Time>,
+    due: Time,
+}
+
+impl Hold {
+    /// When it ends if the link stays as it is.
+    fn ends(&self) -> Time {
+        let latest = self.since + self.longest;
+        self.good_since.map_or(latest, |since| (since + self.wait).min(latest))
+    }
+
+    fn record(&mut self, now: Time, answered: bool) {
+        if self.outcomes.len() == PINGS {
+            self.outcomes.pop_front();
+        }
+        self.outcomes.push_back(answered);
+        let lost = self.outcomes.iter().filter(|answered| !**answered).count();
+        if lost * 2 > self.outcomes.len() {
+            self.good_since = None;
+        } else if self.good_since.is_none() {
+            self.good_since = Some(now);
+        }
+    }
+}
+
+impl Holding {
+    pub(crate) fn is_held(&self) -> bool {
+        self.hold.is_some()
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Time> {
+        self.hold.as_ref().map(|hold| hold.due)
+    }
+
+    pub(crate) fn record(&mut self, now: Time, answered: bool) {
+        if let Some(hold) = &mut self.hold {
+            hold.record(now, answered);
+        }
+    }
+
+    /// Counts a failure, and says how long it makes its member wait.
+    fn wait_after(&mut self, now: Time, reason: Reason) -> Duration {
+        while self.failures.front().is_some_and(|at| now.since(*at) > WINDOW) {
+            self.failures.pop_front();
+        }
+        self.failures.push_back(now);
+        let again = self.failures.len() as u32 - 1;
+        match (again, reason) {
+            (0, Reason::Link) => AFTER_LINK,
+            (0, _) => Duration::ZERO,
+            (again, _) => {
+                let times = GROWTH.saturating_pow(again - 1);
+                AFTER_SECOND.saturating_mul(times).min(LONGEST)
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Whether this node is held, until when if its link stays as it is, and why.
+    pub fn held(&self) -> Option<(Reason, Time)> {
+        let hold = self.observers.holding.hold.as_ref()?;
+        Some((hold.reason, hold.ends()))
+    }
+
+    /// This node hears that it was failed; true if it does not answer yet.
+    pub(crate) fn holds_back(&mut self, now: Time, update: &Update) -> bool {
+        let mine = update.claim.id == self.table.own_id()
+            && update.claim.status() == Status::Failed
+            && update.claim.life() == self.table.own_life();
+        if !mine || !self.observes() || !self.takes_part() {
+            return false;
+        }
+        if self.observers.holding.is_held() {
+            return true;
+        }
+        if self.was_cut_off(now, update.accuser) {
+            return false;
+        }
+        let reason = update.evidence.map_or(Reason::Silent, |evidence| evidence.reason);
+        let wait = self.observers.holding.wait_after(now, reason);
+        if wait.is_zero() {
+            return false;
+        }
+        let longest = if reason == Reason::Link { LINK_LONGEST } else { wait * PATIENCE };
+        self.observers.drop_judgements();
+        self.observers.holding.hold = Some(Hold {
+            claim: update.clone(),
+            reason,
+            since: now,
+            wait,
+            longest: longest.max(wait),
+            outcomes: VecDeque::new(),
+            good_since: None,
+            due: now,
+        });
+        self.events.push_back(Event::Held { reason, wait });
+        true
+    }
+
+    /// Whether this node lost others at the time when it was lost: then it was a cut.
+    fn was_cut_off(&self, now: Time, accuser: Option<MemberId>) -> bool {
+        let lost = self.losses.since(now - WINDOW);
+        let many = CUT_MIN.max(self.table.live_len() / 10);
+        lost.len() >= many || accuser.is_some_and(|accuser| lost.contains(&accuser))
+    }
+
+    /// The next ping of a held member, or the end of the wait.
+    pub(crate) fn hold_due(&mut self, now: Time) {
+        let Some(hold) = self.observers.holding.hold.as_mut().filter(|hold| hold.due <= now) else {
+            return;
+        };
+        if now >= hold.ends() {
+            let claim = hold.claim.clone();
+            self.observers.holding.hold = None;
+            self.absorb_own(now, &claim);
+            return;
+        }
+        hold.due = now + self.config.period / 2;
+        if let Some(id) = self.peers.exchange_partner(&mut self.rng) {
+            self.ping_subject(now, id, Purpose::Hold);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Time {
+        Time::from_millis(secs * 1_000)
+    }
+
+    #[test]
+    fn who_fails_again_and_again_waits_longer_each_time_until_it_was_well_for_long() {
+        let mut holding = Holding::default();
+        let mut wait = |secs, reason| holding.wait_after(at(secs), reason).as_secs();
+        assert_eq!(wait(0, Reason::Silent), 0);
+        assert_eq!(wait(10, Reason::Silent), 30);
+        assert_eq!(wait(60, Reason::Refused), 120);
+        assert_eq!(wait(300, Reason::Link), 480);
+        assert_eq!(wait(500, Reason::Silent), 600);
+        assert_eq!(wait(1_200, Reason::Link), 10);
+    }
+}

@@ -48,6 +48,8 @@ pub enum Standing {
     },
     /// An operator removed it; it stays out until the eviction expires.
     Evicted,
+    /// It was declared dead, and does not say yet that it lives.
+    Held,
 }
 
 /// How the owner reacted to a claim about itself.
@@ -76,6 +78,10 @@ impl Own {
             standing: Standing::Member,
             attributes: attributes.clone(),
         }
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.standing == Standing::Held
     }
 
     pub(crate) fn is_displaced(&self) -> bool {
@@ -124,6 +130,27 @@ impl Table {
         Ok(true)
     }
 
+    /// Takes a failure of the owner as it is for now: [`Table::release_own`] refutes it. False, and
+    /// nothing changed, unless the owner is a member and the claim is the failure of its life.
+    pub fn hold_own(&mut self, now: Time, update: &Update) -> bool {
+        let claim = update.claim;
+        let mine = self.get(self.own.id).map(|record| record.claim);
+        let fails = claim.status() == Status::Failed && claim.life() == self.own.life;
+        let newer = mine.is_some_and(|mine| claim.id == mine.id && claim.version > mine.version);
+        if self.own.standing != Standing::Member || !fails || !newer {
+            return false;
+        }
+        self.own.standing = Standing::Held;
+        let attributes = Arc::new(self.own.attributes.clone());
+        self.put(now, claim, attributes, Grounds::told(now, update));
+        true
+    }
+
+    /// Says that the owner lives, which was held: it takes a new generation. `None` if it was not.
+    pub fn release_own(&mut self, now: Time) -> Option<OwnChange> {
+        self.return_from(Standing::Held, now)
+    }
+
     pub(crate) fn about_me(&mut self, now: Time, update: &Update) -> Outcome {
         let heard = update.claim;
         let Some(mine) = self.get(self.own.id).map(|record| record.claim) else {
@@ -146,7 +173,8 @@ impl Table {
             self.put(now, heard, attributes, Grounds::told(now, update));
             return Outcome::Own(OwnChange::Evicted);
         }
-        if self.own.standing == Standing::Evicted {
+        let ended = self.own.is_held() && !heard.is_live();
+        if self.own.standing == Standing::Evicted || (ended && heard.life() == mine.life()) {
             return self.follow_the_name(now, update);
         }
         if heard.life() == mine.life() {
@@ -237,7 +265,11 @@ impl Table {
     }
 
     pub(crate) fn eviction_ran_out(&mut self, now: Time) -> Option<OwnChange> {
-        if self.own.standing != Standing::Evicted {
+        self.return_from(Standing::Evicted, now)
+    }
+
+    fn return_from(&mut self, standing: Standing, now: Time) -> Option<OwnChange> {
+        if self.own.standing != standing {
             return None;
         }
         let record = self.get(self.own.id).map(|record| record.claim);

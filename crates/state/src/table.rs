@@ -277,17 +277,26 @@ impl Table {
         let mut expired = Expired::default();
         while let Some((id, ())) = self.tombstones.pop_due(now) {
             if id == self.own.id && !self.own.is_displaced() {
+                if self.own.is_held() {
+                    self.forget(now, id);
+                }
                 expired.own = self.eviction_ran_out(now).or(expired.own);
                 continue;
             }
-            if let Some((claim, _)) = self.drop_record(id) {
-                self.bury(now, claim, self.rules.forgetting_closes);
+            if self.forget(now, id) {
                 expired.forgotten.push(id);
             }
         }
         while self.graveyard.pop_due(now).is_some() {}
         while self.roster.pop_due(now).is_some() {}
         expired
+    }
+
+    /// Drops a dead record and remembers that its life is over.
+    fn forget(&mut self, now: Time, id: MemberId) -> bool {
+        let Some((claim, _)) = self.drop_record(id) else { return false };
+        self.bury(now, claim, self.rules.forgetting_closes);
+        true
     }
 
     /// When [`Table::expire`] next has something to do.

@@ -1,7 +1,8 @@
 //! What follows from a claim: the table merges it, and the rest of the engine takes note.
 
 use headcount_state::{
-    Change, ChangeKind, Claim, Grace, MemberId, Outcome, OwnChange, Status, Time, Update,
+    Change, ChangeKind, Claim, Grace, MemberId, Outcome, OwnChange, Reason, Record, Status, Time,
+    Update,
 };
 
 use crate::dissemination::Lane;
@@ -81,8 +82,8 @@ impl Engine {
         let newcomer =
             matches!(kind, ChangeKind::Joined | ChangeKind::Recovered | ChangeKind::Restarted);
         let exchanged = newcomer && self.learn_of_newcomer(now);
-        let held = self.table.get(id).map(|record| (record.claim, record.accuser));
-        let Some((claim, accuser)) = held else { return };
+        let Some(record) = self.table.get(id) else { return };
+        let Record { claim, accuser, evidence, .. } = record;
         self.follow_live_set(now, claim);
         if newcomer {
             self.observers.forget(id);
@@ -93,7 +94,14 @@ impl Engine {
         match kind {
             ChangeKind::Recovered => self.losses.back(now, id, true),
             ChangeKind::Restarted | ChangeKind::Joined => self.losses.back(now, id, false),
-            ChangeKind::Failed => self.losses.lost(now, id),
+            ChangeKind::Failed => {
+                self.losses.lost(now, id);
+                self.observers.holding.lost(now, id);
+                // Whose port refuses is dead, not cut off.
+                if evidence.is_none_or(|evidence| evidence.reason != Reason::Refused) {
+                    self.burst.lost(now);
+                }
+            }
             _ if matches!(claim.status(), Status::Left | Status::Evicted) => self.losses.gone(id),
             _ => {}
         }

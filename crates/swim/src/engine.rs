@@ -35,7 +35,7 @@ use crate::event::Event;
 use crate::exchange::Pace;
 use crate::hurry::Hurry;
 use crate::local_health::LocalHealth;
-use crate::losses::Losses;
+use crate::losses::{Burst, Losses};
 use crate::member::Member;
 use crate::observers::Observers;
 use crate::outbox::Outbox;
@@ -145,6 +145,7 @@ pub struct Engine {
     pub(crate) attributes: AttributesPool,
     pub(crate) contacts: Contacts,
     pub(crate) losses: Losses,
+    pub(crate) burst: Burst,
     pub(crate) departure: Option<Departure>,
     pub(crate) counting: Option<Box<Counting>>,
     pub(crate) seeds: Vec<Seed>,
@@ -158,6 +159,8 @@ pub struct Engine {
     /// When somebody was last heard, or this node began.
     pub(crate) last_heard: Time,
     pub(crate) isolated: bool,
+    /// When it was heard again after longer than the detection time, if that is not told yet.
+    pub(crate) rejoined: Option<Time>,
     /// While sends block: whether a gossip round waits at its sends already.
     sends_block: Option<bool>,
     /// When the gossip clock began, where there is one.
@@ -227,6 +230,7 @@ impl Engine {
             attributes: AttributesPool::new(ATTRIBUTES_POOLED),
             contacts: Contacts::new(),
             losses: Losses::default(),
+            burst: Burst::default(),
             departure: None,
             counting: None,
             lonely_tries: 0,
@@ -238,6 +242,7 @@ impl Engine {
             started: now,
             last_heard: now,
             isolated: false,
+            rejoined: None,
             sends_block: None,
             gossip_clock: None,
             agreed: None,

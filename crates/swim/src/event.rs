@@ -35,7 +35,16 @@ pub enum Event {
     Isolated,
     /// This node was isolated and hears somebody again.
     Reconnected,
-    /// Members that were lost are back, the same processes: a cut is over.
+    /// Several members were lost together, and not because their processes died: a cut, more likely
+    /// than as many failures. Each has its own `Failed` too.
+    CutOff {
+        /// How many were lost.
+        lost: usize,
+        /// Of how many members, this node included.
+        of: usize,
+    },
+    /// Members that were lost are back, the same processes: a cut is over. For a node that heard
+    /// nobody, all are.
     Healed {
         /// How many came back.
         returned: usize,
@@ -113,6 +122,7 @@ impl Event {
             Event::Forgotten(_) => "forgotten",
             Event::Isolated => "isolated",
             Event::Reconnected => "reconnected",
+            Event::CutOff { .. } => "cut_off",
             Event::Healed { .. } => "healed",
             Event::Agreed { .. } => "agreed",
             Event::Diverged { .. } => "diverged",

@@ -123,6 +123,8 @@ impl Engine {
                     self.send(Outgoing::new(address, Some(id), Body::Compare));
                 }
                 Standing::Member => self.call_exchange(id, address),
+                // It is told what it lacks, and that it is held as dead.
+                Standing::Held => self.send(Outgoing::new(address, Some(id), Body::Compare)),
                 // Who is no member keeps informed without a word that others could take for one.
                 Standing::Displaced { .. } | Standing::Evicted => self.call_exchange(id, address),
                 Standing::Left => {}

@@ -87,6 +87,33 @@ impl Losses {
     }
 }
 
+/// Members that were lost one after the other: so many at once are no coincidence.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Burst {
+    count: usize,
+    last: Time,
+}
+
+/// Fewer, or less than a tenth of all, are single failures.
+const BURST_MIN: usize = 2;
+
+impl Burst {
+    pub(crate) fn lost(&mut self, now: Time) {
+        self.count += 1;
+        self.last = now;
+    }
+
+    /// Once per burst, when nobody was lost for `quiet`: how many were, if that looks like a cut to
+    /// one that still has `live` members, itself included.
+    pub(crate) fn take(&mut self, now: Time, quiet: Duration, live: usize) -> Option<usize> {
+        if self.count == 0 || self.last + quiet > now {
+            return None;
+        }
+        let count = std::mem::take(&mut self.count);
+        (count >= BURST_MIN.max((live + count) / 10)).then_some(count)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +144,21 @@ mod tests {
         losses.back(Time::from_millis(10), id("cut"), true);
         assert_eq!(losses.take_healed(Time::from_millis(3_000), QUIET), None);
         assert_eq!(losses.take_healed(Time::from_millis(3_010), QUIET), Some((1, 1)));
+    }
+
+    #[test]
+    fn those_lost_together_are_told_of_once_and_single_failures_are_not() {
+        let mut burst = Burst::default();
+        let at = Time::from_millis;
+        let second = Duration::from_secs(1);
+        burst.lost(at(0));
+        assert_eq!(burst.take(at(1_000), second, 9), None, "one alone");
+        (0..3).for_each(|n| burst.lost(at(2_000 + n * 500)));
+        assert_eq!(burst.take(at(3_500), second, 7), None, "it may go on");
+        assert_eq!(burst.take(at(4_000), second, 7), Some(3));
+        assert_eq!(burst.take(at(9_000), second, 7), None, "told once");
+        (0..3).for_each(|_| burst.lost(at(10_000)));
+        assert_eq!(burst.take(at(11_000), second, 97), None, "three of a hundred");
     }
 
     #[test]

@@ -77,9 +77,13 @@ impl Engine {
         if self.observes() {
             self.doubt_after_silence(now);
         }
+        let silence = now.since(self.last_heard);
         self.last_heard = now;
         if std::mem::take(&mut self.isolated) {
             self.events.push_back(Event::Reconnected);
+            if silence > self.config.detection_time {
+                self.rejoined = Some(now);
+            }
             self.observers.clock.follow_anew();
         }
         let held = self.table.get(sender.id).filter(|record| record.is_live());
@@ -114,15 +118,28 @@ impl Engine {
             self.events.push_back(Event::Isolated);
         }
         self.isolated = cut_off;
-        if let Some((returned, missing)) = self.losses.take_healed(now, quiet) {
-            self.events.push_back(Event::Healed { returned, missing });
-        }
+        self.say_cuts(now, quiet);
         self.watch_rival(now);
         // Nobody asks for older word: a claim that is older than a contact is judged by its age.
         let lately = (self.config.period * AGREEMENT_PERIODS).max(self.config.check_age);
         self.contacts.forget_before(now - lately);
         self.say_agreement(now);
         self.warn();
+    }
+
+    /// A cut is told of when it has happened and when it is over. One that was all alone lost nobody,
+    /// since it judged nobody: all are back for it.
+    fn say_cuts(&mut self, now: Time, quiet: Duration) {
+        if let Some(lost) = self.burst.take(now, self.config.period, self.table.live_len()) {
+            let of = self.table.live_len() + lost;
+            self.events.push_back(Event::CutOff { lost, of });
+        }
+        let alone = self.rejoined.take_if(|at| *at + quiet <= now).map(|_| self.peers.len());
+        let healed = self.losses.take_healed(now, quiet);
+        if let Some((returned, missing)) = healed.or(alone.map(|all| (all, self.losses.len()))) {
+            self.rejoined = None;
+            self.events.push_back(Event::Healed { returned, missing });
+        }
     }
 
     fn say_agreement(&mut self, now: Time) {

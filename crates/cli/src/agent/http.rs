@@ -160,6 +160,9 @@ async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
         Standing::Left => (no, "left: the node said goodbye\n"),
         Standing::Member if condition.ready => (StatusCode::OK, "ready\n"),
         Standing::Member => (no, "joining: no seed has let this node in yet; the log says why\n"),
+        Standing::Held => {
+            (no, "held: the others declared this node dead; it returns when its links are good\n")
+        }
         Standing::Evicted => (no, "evicted: an operator removed this node\n"),
         Standing::Displaced { .. } => {
             (no, "displaced: another live process has this name; give each its own\n")

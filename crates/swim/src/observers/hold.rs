@@ -41,17 +41,23 @@ const PINGS: usize = 10;
 /// With fewer others lost at the time, or less than a tenth of all, it was no cut.
 const CUT_MIN: usize = 2;
 
+/// That time: from so many detection times before the failure on.
+const CUT_TIMES: u32 = 3;
+
+/// Others that were lost, as many as are remembered.
+const LOST_MAX: usize = 64;
+
 /// A node's own failures, and the wait for the end of the last.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holding {
     failures: VecDeque<Time>,
+    /// Others that this node lost lately, as far as it remembers.
+    lost: VecDeque<(Time, MemberId)>,
     hold: Option<Hold>,
 }
 
 #[derive(Clone, Debug)]
 struct Hold {
-    /// The claim that it does not answer yet.
-    claim: Update,
     reason: Reason,
     since: Time,
     wait: Duration,
@@ -97,6 +103,14 @@ impl Holding {
         }
     }
 
+    /// Another member was lost.
+    pub(crate) fn lost(&mut self, now: Time, member: MemberId) {
+        if self.lost.len() == LOST_MAX {
+            self.lost.pop_front();
+        }
+        self.lost.push_back((now, member));
+    }
+
     /// Counts a failure, and says how long it makes its member wait.
     fn wait_after(&mut self, now: Time, reason: Reason) -> Duration {
         while self.failures.front().is_some_and(|at| now.since(*at) > WINDOW) {
@@ -130,10 +144,7 @@ impl Engine {
         if !mine || !self.observes() || !self.takes_part() {
             return false;
         }
-        if self.observers.holding.is_held() {
-            return true;
-        }
-        if self.was_cut_off(now, update.accuser) {
+        if self.was_cut_off(now, update) {
             return false;
         }
         let reason = update.evidence.map_or(Reason::Silent, |evidence| evidence.reason);
@@ -142,9 +153,11 @@ impl Engine {
             return false;
         }
         let longest = if reason == Reason::Link { LINK_LONGEST } else { wait * PATIENCE };
-        self.observers.drop_judgements();
+        if !self.table.hold_own(now, update) {
+            return false;
+        }
+        self.stop_judging();
         self.observers.holding.hold = Some(Hold {
-            claim: update.clone(),
             reason,
             since: now,
             wait,
@@ -158,10 +171,16 @@ impl Engine {
     }
 
     /// Whether this node lost others at the time when it was lost: then it was a cut.
-    fn was_cut_off(&self, now: Time, accuser: Option<MemberId>) -> bool {
-        let lost = self.losses.since(now - WINDOW);
-        let many = CUT_MIN.max(self.table.live_len() / 10);
-        lost.len() >= many || accuser.is_some_and(|accuser| lost.contains(&accuser))
+    fn was_cut_off(&self, now: Time, update: &Update) -> bool {
+        let around = now - update.age - self.observers.timing.detection_time * CUT_TIMES;
+        let lost = self.observers.holding.lost.iter().filter(|(at, _)| *at > around);
+        let many = CUT_MIN.max(self.table.live_len() / 10).min(LOST_MAX);
+        let (mut count, mut accuser) = (0, false);
+        for (_, member) in lost {
+            count += 1;
+            accuser |= Some(*member) == update.accuser;
+        }
+        count >= many || accuser
     }
 
     /// The next ping of a held member, or the end of the wait.
@@ -170,9 +189,10 @@ impl Engine {
             return;
         };
         if now >= hold.ends() {
-            let claim = hold.claim.clone();
             self.observers.holding.hold = None;
-            self.absorb_own(now, &claim);
+            if let Some(change) = self.table.release_own(now) {
+                self.own_changed(now, change);
+            }
             return;
         }
         hold.due = now + self.config.period / 2;

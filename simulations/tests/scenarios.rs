@@ -62,9 +62,6 @@ fn every_quick_scenario_goes_as_it_says() {
 /// What fails where a feature is missing: this, and nothing else.
 const MISSING: [(&str, &[&str]); 5] = [
     ("flap-damping", &["event_failed", "event_recovered"]),
-    ("gray-link-in", &["event_failed", "status_gone"]),
-    ("gray-link-out", &["event_failed", "status_gone"]),
-    ("one-way-accuser-brief", &["no_false_failures"]),
     ("udp-blocked-everywhere", &["detection"]),
 ];
 

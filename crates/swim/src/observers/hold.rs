@@ -141,7 +141,9 @@ impl Engine {
         let mine = update.claim.id == self.table.own_id()
             && update.claim.status() == Status::Failed
             && update.claim.life() == self.table.own_life();
-        if !mine || !self.observes() || !self.takes_part() {
+        let held = self.own_record().map(|record| record.claim.version);
+        let refuted = held.is_none_or(|held| held >= update.claim.version);
+        if !mine || refuted || !self.observes() || !self.takes_part() {
             return false;
         }
         if self.was_cut_off(now, update) {

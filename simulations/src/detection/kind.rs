@@ -1,6 +1,7 @@
 //! What can happen in a row.
 
 use super::roles::Roles;
+use super::scenarios::CYCLES;
 use crate::calibration::Experiment;
 
 /// What happens.
@@ -101,6 +102,7 @@ impl Kind {
     pub(super) fn runs_a_seed(self, nodes: usize) -> u64 {
         match self {
             Kind::Crash(_) | Kind::Kill | Kind::Cut(_) if nodes <= 200 => 10,
+            Kind::Freeze(_) => CYCLES.len() as u64,
             _ => 1,
         }
     }

@@ -34,9 +34,9 @@ pub fn pool(measurement: Measurement, detector: Detector, samples: &[Sample]) ->
     let sum = |of: fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>();
     let a_run = |of: fn(&Sample) -> f64| (runs > 0).then(|| sum(of) / runs as f64);
     let mut measures = Measures::default();
-    measures.add("false_positives", a_run(|sample| sample.false_positives as f64));
-    measures.add("at_healthy", a_run(|sample| sample.false_positives_at_healthy as f64));
-    measures.add("healthy_failed", a_run(|sample| sample.healthy_failed as f64));
+    measures.add("fp_per_run", a_run(|sample| sample.false_positives as f64));
+    measures.add("fp_at_healthy_per_run", a_run(|sample| sample.false_positives_at_healthy as f64));
+    measures.add("healthy_failed_per_run", a_run(|sample| sample.healthy_failed as f64));
     if kind.has_victims() {
         let victims = samples.iter().map(|sample| sample.victims).sum();
         let sorted = |of: fn(&Sample) -> &Vec<f64>| {
@@ -106,7 +106,7 @@ mod tests {
         let row = pool(measurement, Detector::Swim, &[sample(&[3.0, 1.0]), sample(&[2.0])]);
         let get = |name: &str| row.measures.get(name);
         assert_eq!((get("first_median_s"), get("first_p99_s")), (Some(2.0), None));
-        assert_eq!((get("false_positives"), get("messages_per_node_s")), (Some(3.0), Some(3.0)));
+        assert_eq!((get("fp_per_run"), get("messages_per_node_s")), (Some(3.0), Some(3.0)));
         assert_eq!(row.runs, 2);
     }
 

@@ -32,11 +32,12 @@ const DOWN: Duration = Duration::from_secs(30);
 const PAUSES: u32 = 40;
 const BETWEEN_PAUSES: Duration = Duration::from_secs(15);
 
-/// How long nodes stand still again and again, each time and in between: cells of the Interval
-/// grid.
+/// How long nodes stand still again and again.
 const FREEZES: Duration = Duration::from_secs(120);
-const FROZEN: Duration = Duration::from_millis(8_192);
-const OPEN: Duration = Duration::from_millis(256);
+
+/// For how long each time, and how long they go on in between, in milliseconds: cells of the
+/// Interval grid, each with seeds of its own.
+pub(super) const CYCLES: [(u64, u64); 4] = [(8_192, 1), (8_192, 256), (16_384, 16), (16_384, 256)];
 
 /// What the ill lose.
 const GRAY: f64 = 0.8;
@@ -73,27 +74,30 @@ impl Measurement {
                 let pause = |number: u32| {
                     let at = BEGINS + BETWEEN_PAUSES * number + some_of(PERIOD, &mut luck);
                     let until = at + Duration::from_millis(ms);
-                    freeze(at, until, one(number as usize), 0, model, None)
+                    freeze((at, until), one(number as usize), 0, model, None)
                 };
                 ((0..PAUSES).map(pause).collect(), BETWEEN_PAUSES * PAUSES)
             }
             Kind::Freeze(random) => {
-                let fault = freeze(at, at + FREEZES, Vec::new(), random, model, Some(FROZEN));
-                (vec![fault], FREEZES + FROZEN + OPEN)
+                let (frozen, open) = CYCLES[(seed % CYCLES.len() as u64) as usize];
+                let cycle = [frozen, open].map(Duration::from_millis);
+                let until = at + FREEZES;
+                let fault = freeze((at, until), Vec::new(), random, model, Some(cycle));
+                (vec![fault], FREEZES + cycle.iter().sum::<Duration>())
             }
             Kind::GrayIn(random) => {
                 let lasts = minutes(5, 15);
-                (vec![loss(at, at + lasts, GRAY, Vec::new(), random, Direction::In)], lasts)
+                (vec![loss((at, at + lasts), GRAY, Vec::new(), random, Direction::In)], lasts)
             }
             Kind::GrayOut(random) => {
                 let lasts = minutes(5, 15);
-                (vec![loss(at, at + lasts, GRAY, Vec::new(), random, Direction::Out)], lasts)
+                (vec![loss((at, at + lasts), GRAY, Vec::new(), random, Direction::Out)], lasts)
             }
             Kind::FlipFlop(ill) => {
                 let flips = (5 * MINUTE).as_secs() / (2 * FLIP).as_secs();
                 let flip = |number| {
                     let at = at + 2 * FLIP * number as u32;
-                    loss(at, at + FLIP, GRAY, labels(0..ill), 0, Direction::Both)
+                    loss((at, at + FLIP), GRAY, labels(0..ill), 0, Direction::Both)
                 };
                 ((0..flips).map(flip).collect(), 5 * MINUTE)
             }
@@ -108,7 +112,7 @@ impl Measurement {
             Kind::Loss(percent) => {
                 let lasts = minutes(10, 60);
                 let rate = f64::from(percent) / 100.0;
-                (vec![loss(at, at + lasts, rate, Vec::new(), 0, Direction::Both)], lasts)
+                (vec![loss((at, at + lasts), rate, Vec::new(), 0, Direction::Both)], lasts)
             }
             Kind::Cut(side) => {
                 let fault = Fault::Partition {
@@ -173,21 +177,20 @@ fn one(node: usize) -> Vec<String> {
 }
 
 fn freeze(
-    at: Duration,
-    until: Duration,
+    (at, until): (Duration, Duration),
     nodes: Vec<String>,
     random: usize,
     model: Model,
-    frozen: Option<Duration>,
+    cycle: Option<[Duration; 2]>,
 ) -> Fault {
     let Model { timers, drain } = model;
-    let open = if frozen.is_some() { OPEN } else { Duration::ZERO };
+    let (frozen, open) =
+        cycle.map_or((None, Duration::ZERO), |[frozen, open]| (Some(frozen), open));
     Fault::Freeze { at, until, nodes, random, timers, drain, frozen, open }
 }
 
 fn loss(
-    at: Duration,
-    until: Duration,
+    (at, until): (Duration, Duration),
     rate: f64,
     nodes: Vec<String>,
     random: usize,

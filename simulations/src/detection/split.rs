@@ -55,6 +55,6 @@ impl Split {
         sample.keep_all("settled_s", Kept::Mean, right(true));
         sample.keep_all("equal_views_s", Kept::Mean, right(false));
         sample.keep_all("equal_views_most_s", Kept::Most, right(false));
-        sample.keep("own_side_healing", Kept::Mean, healing as f64);
+        sample.keep("healing_fp_per_run", Kept::Mean, healing as f64);
     }
 }

@@ -179,7 +179,72 @@ impl Witness {
             sample.keep("failed", Kept::Sum, self.failed_by_anybody.len() as f64);
         }
         if kind.splits() {
-            sample.keep("other_side_late", Kept::Mean, self.late as f64);
+            sample.keep("other_side_late_per_run", Kept::Mean, self.late as f64);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Sides;
+    use crate::sighting::fixture::sighting;
+    use crate::truth::Ending;
+    use crate::truth::fixture::{at, cluster};
+
+    /// Of four nodes, of which node 3 is ill.
+    fn told(truth: &Truth, sightings: &[Sighting]) -> (Witness, Sample) {
+        let mut witness = Witness::new(at(10), Roles::default(), 4);
+        let faulted = BTreeSet::from([3]);
+        sightings.iter().for_each(|sighting| witness.seen(truth, &faulted, sighting));
+        let mut sample = Sample::default();
+        witness.tell(Kind::GrayIn(1), 1, &mut sample);
+        (witness, sample)
+    }
+
+    #[test]
+    fn failures_of_the_well_are_told_apart_by_who_is_told() {
+        let failed = |observer, subject| sighting(20, observer, Told::Failed, subject);
+        let seen = [failed(3, 0), failed(3, 1), failed(2, 1), failed(2, 3)];
+        let (_, sample) = told(&cluster(4), &seen);
+        assert_eq!((sample.false_positives, sample.false_positives_at_healthy), (3, 1));
+        assert_eq!(sample.healthy_failed, 2);
+        let early = sighting(9, 2, Told::Failed, 1);
+        assert_eq!(told(&cluster(4), &[early]).1.false_positives, 0);
+    }
+
+    #[test]
+    fn the_ill_are_out_when_all_who_are_well_say_so() {
+        let mut truth = cluster(4);
+        truth.ended(at(12), 3, Ending::Crashed);
+        let say = |secs, observer, kind| sighting(secs, observer, kind, 3);
+        let (failed, back) = (Told::Failed, Told::Recovered);
+        let some = [say(15, 0, failed), say(16, 1, failed), say(17, 1, back), say(18, 2, failed)];
+        let (witness, sample) = told(&truth, &some);
+        assert_eq!((sample.first_s, sample.full_s), (vec![5.0], vec![]));
+        assert_eq!(witness.transitions, [1, 2, 1, 0]);
+        let (_, sample) = told(&truth, &[&some[..], &[say(19, 1, failed)]].concat());
+        assert_eq!(sample.full_s, [9.0]);
+    }
+
+    #[test]
+    fn failures_across_a_cut_are_no_false_ones_and_late_when_it_is_over() {
+        let mut truth = cluster(4);
+        truth.separated(at(10), Some(Sides::new(&[vec![0, 1]])));
+        truth.separated(at(20), None);
+        let across = |secs| sighting(secs, 0, Told::Failed, 2);
+        let (witness, sample) = told(&truth, &[across(15), across(25)]);
+        assert_eq!((sample.false_positives, witness.late), (0, 1));
+        let own_side = sighting(25, 0, Told::Failed, 1);
+        assert_eq!(told(&truth, &[own_side]).1.false_positives, 1);
+    }
+
+    #[test]
+    fn only_what_is_sent_to_the_dead_counts_as_their_first_ping() {
+        let (mut witness, _) = told(&cluster(4), &[]);
+        witness.died(at(12), 3);
+        witness.sent(at(13), 3, b"no datagram", ClusterId::of("simulation"));
+        witness.sent(at(13), 2, b"", ClusterId::of("simulation"));
+        assert_eq!(witness.deaths, [(at(12), None)]);
     }
 }

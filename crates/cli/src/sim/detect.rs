@@ -1,5 +1,6 @@
 //! `headcount sim detect`: the detectors side by side, on the same scenarios and seeds.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -165,7 +166,7 @@ fn measure(
         }
     }
     let mut progress = Progress::new(work.len());
-    let mut ended: Vec<(usize, Result<(Sample, f64), String>)> = Vec::new();
+    let mut ended = BTreeMap::new();
     let play = |job: &Job| {
         let begun = Instant::now();
         let sample = job.run.play(detectors[job.detector])?;
@@ -173,10 +174,9 @@ fn measure(
     };
     batch::run(&work, threads, play, |number, sample| {
         progress.step(sample.is_ok());
-        ended.push((number, sample));
+        ended.insert(number, sample);
     });
     progress.end();
-    ended.sort_by_key(|(number, _)| *number);
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); rows.len() * detectors.len()];
     let mut wall_s = vec![0.0; samples.len()];
     for (number, result) in ended {

@@ -13,6 +13,7 @@ use crate::addresses::{Addresses, address};
 use crate::checkers::bounded::Sent;
 use crate::checkers::corruption::Holding;
 use crate::checkers::{Checkers, Packets};
+use crate::detection::Witness;
 use crate::faults::{Ongoing, asks_memory, kept_by_host};
 use crate::judging::Counters;
 use crate::looks::Looks;
@@ -125,6 +126,8 @@ pub struct Simulation {
     pub(crate) checkers: Checkers,
     pub(crate) looks: Looks,
     journal: Journal,
+    /// Who counts what the nodes are told, if anybody does.
+    pub(crate) witness: Option<Box<Witness>>,
     pub(crate) recorder: Recorder,
     pub(crate) delivered: u64,
     pub(crate) duplicated: u64,
@@ -175,6 +178,7 @@ impl Simulation {
             truth: Truth::default(),
             looks: Looks::default(),
             journal: Journal::new(JOURNAL_LIMIT),
+            witness: None,
             recorder: Recorder::default(),
             delivered: 0,
             duplicated: 0,
@@ -472,6 +476,9 @@ impl Simulation {
         let Sighting { observer, process, .. } = sighting;
         self.trace.add(b'e', self.now, observer as u64, process as u64, &sighting.bytes());
         self.checkers.seen(&self.truth, &sighting);
+        if let Some(witness) = self.witness.as_mut() {
+            witness.seen(&self.truth, &self.faulted, &sighting);
+        }
         self.journal.add(sighting);
     }
 
@@ -481,6 +488,9 @@ impl Simulation {
         self.checkers.sent(self.now, node, Sent::Datagram, bytes.len());
         let numbers = (self.addresses.number(self.nodes[node].address), self.addresses.number(to));
         let owner = self.owner_of(to);
+        if let (Some(witness), Some(owner)) = (self.witness.as_mut(), owner) {
+            witness.sent(self.now, owner, &bytes, self.config.cluster);
+        }
         let verdict = self.network.judge(node, owner.unwrap_or(usize::MAX), bytes.len());
         let nobody = Verdict::Drop(DropReason::NobodyThere);
         let verdict = if owner.is_none() { nobody } else { verdict };
@@ -593,6 +603,9 @@ impl Simulation {
         let running = self.nodes.get(index).and_then(|node| node.running.as_ref());
         let Some(process) = running.map(|running| running.process) else { return false };
         self.truth.ended(self.now, process, Ending::Crashed);
+        if let Some(witness) = self.witness.as_mut() {
+            witness.died(self.now, index);
+        }
         let crashed = self.truth.process(process).copied();
         if let Some(crashed) = crashed.filter(|p| p.ended == Some((self.now, Ending::Crashed))) {
             // Equal views hold the same processes, so that each is searched once.

@@ -1,6 +1,6 @@
 //! Views as aligned text.
 
-use comfy_table::presets::NOTHING;
+use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{ContentArrangement, Table};
 
 use crate::view::{CensusView, MemberView, View};
@@ -13,6 +13,14 @@ pub(crate) fn aligned(header: Vec<String>, rows: impl IntoIterator<Item = Vec<St
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
+    table.trim_fmt()
+}
+
+/// The same as a table of Markdown.
+pub(crate) fn markdown(header: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header).add_rows(rows);
     table.trim_fmt()
 }
 

@@ -14,6 +14,8 @@ pub struct Trial {
     pub false_positives: u64,
     /// The same, told to nodes that nothing was wrong with: FP-.
     pub false_positives_at_healthy: u64,
+    /// How many such nodes were failed.
+    pub healthy_failed: u64,
     /// For each node that stood still: when a healthy one first suspected it.
     pub first_suspicion_s: Vec<f64>,
     /// When a healthy one first declared it failed.
@@ -44,6 +46,7 @@ impl Trial {
         let names = ill.iter().map(|node| (simulation.member(*node), *node));
         let ill_members: BTreeMap<MemberId, usize> = names.collect();
         let healthy = simulation.len() - ill.len();
+        let mut accused = BTreeSet::new();
         let mut noticed: BTreeMap<usize, Noticed> = BTreeMap::new();
         let mut trial = Trial { virtual_s: simulation.now().as_secs_f64(), ..Trial::default() };
         for sighting in simulation.events().filter(|sighting| sighting.at >= at) {
@@ -52,6 +55,7 @@ impl Trial {
             match (sighting.kind, subject) {
                 (Kind::Failed, None) => {
                     trial.false_positives += 1;
+                    accused.extend(sighting.subject);
                     trial.false_positives_at_healthy += u64::from(at_healthy);
                 }
                 (Kind::Suspected, Some(node)) if at_healthy => {
@@ -69,6 +73,7 @@ impl Trial {
                 _ => {}
             }
         }
+        trial.healthy_failed = accused.len() as u64;
         let after = |moment: Option<Time>| moment.map(|moment| moment.since(at).as_secs_f64());
         let all = || noticed.values();
         trial.first_suspicion_s = all().filter_map(|n| after(n.suspected)).collect();

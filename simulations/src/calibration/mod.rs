@@ -111,15 +111,26 @@ pub struct Tuning {
     pub alpha: f64,
     /// A lone suspicion lasts this many times the least.
     pub beta: f64,
+    /// Whether claims and tables spread as in memberlist, which the paper measured.
+    pub as_memberlist: bool,
 }
 
 impl Tuning {
     /// The paper's SWIM.
-    pub const SWIM: Tuning = Tuning { detector: Detector::Swim, alpha: 5.0, beta: 1.0 };
+    pub const SWIM: Tuning =
+        Tuning { detector: Detector::Swim, alpha: 5.0, beta: 1.0, as_memberlist: true };
 
     /// The paper's Lifeguard, with this alpha and beta 6.
     pub const fn lifeguard(alpha: f64) -> Tuning {
-        Tuning { detector: Detector::Lifeguard, alpha, beta: 6.0 }
+        Tuning { detector: Detector::Lifeguard, alpha, beta: 6.0, as_memberlist: true }
+    }
+
+    /// How a detector is measured beside others: those of the paper as it has them.
+    pub const fn of(detector: Detector) -> Tuning {
+        match detector {
+            Detector::Swim => Tuning::SWIM,
+            Detector::Lifeguard => Tuning::lifeguard(5.0),
+        }
     }
 }
 
@@ -164,8 +175,8 @@ pub fn scenario(experiment: Experiment, cell: Cell, tuning: Tuning, model: Model
         detector: Some(tuning.detector),
         suspicion_alpha: Some(tuning.alpha),
         suspicion_beta: Some(tuning.beta),
-        exchange_interval: Some(EXCHANGE_INTERVAL),
-        spreads_as_memberlist: Some(true),
+        exchange_interval: tuning.as_memberlist.then_some(EXCHANGE_INTERVAL),
+        spreads_as_memberlist: tuning.as_memberlist.then_some(true),
         ..EngineSettings::default()
     };
     Scenario::new(experiment.as_str(), NODES, at + longest)
@@ -189,6 +200,18 @@ pub fn run(
     model: Model,
     seed: u64,
 ) -> Result<Trial, ScenarioError> {
+    let (simulation, at) = play(experiment, cell, tuning, model, seed)?;
+    Ok(Trial::of(&simulation, at))
+}
+
+/// Plays one cell to its end; when the nodes stood still, or died.
+pub(crate) fn play(
+    experiment: Experiment,
+    cell: Cell,
+    tuning: Tuning,
+    model: Model,
+    seed: u64,
+) -> Result<(Simulation, Time), ScenarioError> {
     let scenario = scenario(experiment, cell, tuning, model);
     let mut simulation = Simulation::new(&scenario, seed)?;
     let end = Time::ZERO + scenario.duration;
@@ -196,7 +219,7 @@ pub fn run(
     while simulation.now() < end && !is_over(experiment, &simulation, released) {
         simulation.run_for(Duration::from_secs(1).min(end.since(simulation.now())));
     }
-    Ok(Trial::of(&simulation, Time::ZERO + ANOMALY_AT))
+    Ok((simulation, Time::ZERO + ANOMALY_AT))
 }
 
 fn is_over(experiment: Experiment, simulation: &Simulation, released: Time) -> bool {

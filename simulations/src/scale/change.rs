@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Measured;
-use super::cluster::{Sending, new_tag, nodes, settled, settles};
-use super::row::{Measures, mean_of_all, reached};
+use crate::measuring::cluster::{Sending, new_tag, nodes, settled, settles};
+use crate::measuring::{Measures, mean_of_all, reached};
 use crate::random::Random;
 use crate::scenario::{NetworkSettings, Scenario};
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Measured;
-use super::cluster::{
+use crate::measuring::cluster::{
     SECOND, Sending, agree, new_tag, nodes, run_until, settled, settles, sync, view,
 };
-use super::row::{Measures, reached};
+use crate::measuring::{Measures, reached};
 use crate::random::Random;
 
 /// How long attributes change.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::Measured;
-use super::cluster::{Sending, agree, all_hold, nodes, run_until, settled, settles, sync, view};
-use super::row::Measures;
+use crate::measuring::Measures;
+use crate::measuring::cluster::{
+    Sending, agree, all_hold, nodes, run_until, settled, settles, sync, view,
+};
 
 /// How long the halves are apart: tombstones are kept for five minutes.
 const APART: Duration = Duration::from_secs(600);

@@ -1,8 +1,8 @@
 //! What a calm cluster sends.
 
 use super::Measured;
-use super::cluster::{SECOND, Sending, nodes, settled, settles};
-use super::row::{Measures, reached};
+use crate::measuring::cluster::{SECOND, Sending, nodes, settled, settles};
+use crate::measuring::{Measures, reached};
 
 pub(super) fn measure(size: usize, seed: u64) -> Measured {
     let mut simulation = settled(nodes(size), settles(size), seed)?;

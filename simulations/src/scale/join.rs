@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Measured;
-use super::cluster::{Sending, all_hold, begun, nodes, run_until};
-use super::row::{Measures, reached};
+use crate::measuring::cluster::{Sending, all_hold, begun, engines, nodes, run_until};
+use crate::measuring::{Measures, reached};
 
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -18,7 +18,7 @@ pub(super) fn measure(size: usize, seed: u64) -> Measured {
     let mut simulation = begun(&nodes(size), seed)?;
     let sending = Sending::begin(&simulation);
     let known = run_until(&mut simulation, LOOK, MOST, |simulation| {
-        super::cluster::engines(simulation).count() == size && all_hold(simulation, size)
+        engines(simulation).count() == size && all_hold(simulation, size)
     });
     let sent = sending.sent(&simulation);
     let bytes = sent.bytes();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Measured;
-use super::cluster::{SECOND, Sending, engines, nodes, run_until, settled, settles};
-use super::row::{Measures, reached};
+use crate::measuring::cluster::{SECOND, Sending, engines, nodes, run_until, settled, settles};
+use crate::measuring::{Measures, reached};
 use crate::scenario::Fault;
 
 const LOOK: Duration = Duration::from_millis(5);

@@ -6,9 +6,9 @@ use headcount_state::Update;
 use headcount_wire::update_bytes;
 
 use super::Measured;
-use super::cluster::{nodes, settled};
 use super::phantoms::phantom;
-use super::row::Measures;
+use crate::measuring::Measures;
+use crate::measuring::cluster::{nodes, settled};
 
 /// How long the engine runs among members that answer its pings.
 const RUNS: Duration = Duration::from_secs(60);

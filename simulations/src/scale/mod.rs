@@ -6,7 +6,6 @@
 
 mod change;
 mod churn;
-mod cluster;
 mod heal;
 mod idle;
 mod join;
@@ -18,7 +17,8 @@ mod row;
 
 use crate::scenario::ScenarioError;
 
-pub use row::{Measures, Row};
+pub use crate::measuring::Measures;
+pub use row::Row;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

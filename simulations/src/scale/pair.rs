@@ -5,9 +5,9 @@ use std::time::Duration;
 use headcount_state::{Time, Update};
 
 use super::Measured;
-use super::cluster::{Sending, agree, nodes, run_until, settled, sync};
 use super::phantoms::phantom;
-use super::row::Measures;
+use crate::measuring::Measures;
+use crate::measuring::cluster::{Sending, agree, nodes, run_until, settled, sync};
 
 const LOOK: Duration = Duration::from_millis(1);
 

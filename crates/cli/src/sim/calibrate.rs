@@ -151,7 +151,7 @@ fn play(batches: &[Batch], work: &[Run], threads: usize) -> Result<Vec<Pool>, Fa
 }
 
 fn name(batch: &Batch) -> String {
-    let Tuning { detector, alpha, beta } = batch.tuning;
+    let Tuning { detector, alpha, beta, .. } = batch.tuning;
     format!("{} alpha {alpha} beta {beta}", detector.as_str())
 }
 

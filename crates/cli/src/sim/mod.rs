@@ -4,6 +4,7 @@ mod batch;
 mod bench;
 mod calibrate;
 mod compare;
+mod detect;
 mod plot;
 mod progress;
 mod replay;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Calibrate(calibrate::Args),
     /// Measures what clusters cost and how fast they are, by their size
     Scale(scale::Args),
+    /// Measures the failure detectors side by side, on the same scenarios and seeds
+    Detect(detect::Args),
 }
 
 /// Does what `command` says.
@@ -54,5 +57,6 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Bench(args) => bench::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Scale(args) => scale::run(&args),
+        Command::Detect(args) => detect::run(&args),
     }
 }

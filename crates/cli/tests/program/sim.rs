@@ -252,3 +252,24 @@ fn a_file_that_cannot_be_written_is_named() {
         &[&out, "name another"],
     );
 }
+
+#[test]
+fn detectors_are_measured_side_by_side() {
+    let only = ["sim", "detect", "--only", "kill-5", "--seeds", "1..2"];
+    let json = ends(&[&only[..], &["--json"]].concat(), 0).json();
+    let rows = json.as_array().expect("a list");
+    assert!(rows.len() >= 2, "{rows:?}");
+    let fields = ["detector", "kind", "measures", "name", "nodes", "runs", "virtual_s", "wall_s"];
+    assert!(rows.iter().all(|row| keys(row) == fields), "{rows:?}");
+    assert_eq!(rows[0]["measures"]["fp_per_run"], 0.0);
+    assert!(rows[0]["measures"]["full_median_s"].as_f64() > Some(1.0), "{rows:?}");
+    let table = ends(&[&only[..], &["--detector", "swim"]].concat(), 0).stdout;
+    assert_eq!(table.lines().count(), 3, "{table}");
+
+    // What is measured can be run by itself.
+    let file = ends(&[&only[..], &["--detector", "swim", "--scenario"]].concat(), 0).stdout;
+    let dir = written(&[&file]);
+    ends(&["sim", "run", &path(&dir, "kill-5.toml"), "--seed", "10"], 0);
+    refused(&["sim", "detect", "--only", "kil"], &["kil", "crash-1-of-128"]);
+    refused(&["sim", "detect", "--detector", "phi"], &["phi", "lifeguard"]);
+}

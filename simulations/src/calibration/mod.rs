@@ -125,11 +125,16 @@ impl Tuning {
         Tuning { detector: Detector::Lifeguard, alpha, beta: 6.0, as_memberlist: true }
     }
 
+    /// The observers, which have no such tuning.
+    pub const OBSERVERS: Tuning =
+        Tuning { detector: Detector::Observers, alpha: 5.0, beta: 6.0, as_memberlist: false };
+
     /// How a detector is measured beside others: those of the paper as it has them.
     pub const fn of(detector: Detector) -> Tuning {
         match detector {
             Detector::Swim => Tuning::SWIM,
             Detector::Lifeguard => Tuning::lifeguard(5.0),
+            Detector::Observers => Tuning::OBSERVERS,
         }
     }
 }

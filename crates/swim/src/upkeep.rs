@@ -19,6 +19,9 @@ use crate::timers::Timer;
 /// A node that hears nobody for so many periods says that it is isolated.
 const ISOLATED_PERIODS: u32 = 3;
 
+/// So many members try the lost ones again once per reconnect interval; of more, as many do.
+const RECONNECTING: u32 = 8;
+
 /// Who knows nobody looks again after this share of a period at first, and doubles that.
 const LONELY_SHARE: u32 = 5;
 const LONELY_DOUBLINGS_MAX: u32 = 3;
@@ -188,7 +191,9 @@ impl Engine {
     /// Alone there is nothing else to do: soon at first, then once a period.
     fn reconnect_wait(&self) -> Duration {
         if !self.peers.is_empty() {
-            return self.config.reconnect_interval;
+            // One success is enough for all, so the more there are the less each one tries.
+            let others = u32::try_from(self.peers.len()).unwrap_or(u32::MAX) / RECONNECTING;
+            return self.config.reconnect_interval.saturating_mul(others.max(1));
         }
         let doublings = self.lonely_tries.min(LONELY_DOUBLINGS_MAX);
         (self.config.period / LONELY_SHARE * (1 << doublings)).min(self.config.period)

@@ -115,6 +115,11 @@ impl Cases {
         self.open.get(&subject).is_some_and(|case| case.silent_rounds > 0)
     }
 
+    /// Whether that is so of any: others may be gone with it, their observers among them.
+    pub(crate) fn any_silent(&self) -> bool {
+        self.open.values().any(|case| case.silent_rounds > 0)
+    }
+
     pub(crate) fn close(&mut self, subject: MemberId) {
         if let Some(case) = self.open.remove(&subject) {
             self.due.remove(&(case.due, subject));
@@ -346,9 +351,9 @@ impl Engine {
                 observers
             }
             Stage::Deputies => deputies(&observers, DEPUTIES),
+            // Some besides the observers: all of these may be on the wrong side of a cut.
             _ => {
-                let missing = DEPUTIES.saturating_sub(observers.len());
-                let more = deputies(&observers, missing);
+                let more = deputies(&observers, DEPUTIES);
                 observers.into_iter().chain(more).collect()
             }
         };

@@ -3,10 +3,13 @@
 //! ```text
 //!   one vouches, two confirm ──> all observers ping the subject ten times, half a period apart
 //!     each votes   bad: it lost most, and clearly more than on its other links
-//!     two thirds bad, of more than half ──> failed: link
+//!     two thirds bad, of more than half ──> members at random do the same
+//!       four fifths bad                 ──> failed: link
 //!     anything else                     ──> nothing, and no contest for a while
 //! ```
-//! Opinions are asked for at bad moments; a scheduled measurement is not, so it is fair.
+//! Opinions are asked for at bad moments; a scheduled measurement is not, so it is fair. The observers
+//! are few: a member that half of the cluster reaches may be out of reach for most of them, but not
+//! for most of many others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +45,10 @@ const LOSS_BEYOND: f64 = 0.4;
 /// After a contest there is none about the same member for so many periods.
 pub(crate) const PAUSE_PERIODS: u32 = 30;
 
+/// So many others are asked where the observers find a link bad: where half of them reach the
+/// member, one in a thousand panels of this size finds four fifths of its links bad.
+const OTHERS: usize = 24;
+
 /// The most members whose last contest is remembered.
 const REMEMBERED_MAX: usize = 64;
 
@@ -60,8 +67,10 @@ struct Contest {
     nonce: u32,
     life: Life,
     waiting: Vec<MemberId>,
-    /// How many may vote, this node included.
+    /// How many may vote.
     voters: usize,
+    /// Who found the link bad among the observers, once others are asked.
+    observers_bad: Option<Vec<MemberId>>,
     good: usize,
     bad: Vec<MemberId>,
     due: Time,
@@ -144,10 +153,24 @@ impl Engine {
         let own = self.table.own_id();
         let doubted = |id: MemberId| id == own || self.is_doubted(id);
         let observers = self.ring().observers(subject, REACH, doubted);
+        self.stats.contests += 1;
+        self.ask_for_votes(now, subject, life, observers, None);
+        self.measure(now, subject, life, None);
+    }
+
+    /// Asks others to measure their links to a member.
+    fn ask_for_votes(
+        &mut self,
+        now: Time,
+        subject: MemberId,
+        life: Life,
+        whom: Vec<MemberId>,
+        observers_bad: Option<Vec<MemberId>>,
+    ) {
         let nonce = self.rng.random();
         let target = Target::of(subject, life);
         let mut waiting = Vec::new();
-        for id in observers {
+        for id in whom {
             let Some(address) = self.peer_address(id) else { continue };
             let body = Body::Query {
                 nonce,
@@ -159,12 +182,11 @@ impl Engine {
             self.send(Outgoing::new(address, Some(id), body));
             waiting.push(id);
         }
-        self.stats.contests += 1;
-        let voters = waiting.len() + 1;
+        let voters = waiting.len() + usize::from(observers_bad.is_none());
         let due = now + self.config.period * (PINGS / 2 + 2);
-        let contest = Contest { nonce, life, waiting, voters, good: 0, bad: Vec::new(), due };
+        let bad = Vec::new();
+        let contest = Contest { nonce, life, waiting, voters, observers_bad, good: 0, bad, due };
         self.observers.contests.held.insert(subject, contest);
-        self.measure(now, subject, life, None);
     }
 
     /// Measures the link to a member, for itself or for who asks.
@@ -273,13 +295,38 @@ impl Engine {
 
     fn tally(&mut self, now: Time, subject: MemberId, contest: &Contest) {
         let reported = contest.good + contest.bad.len();
-        let enough = reported * 2 > contest.voters && reported > 1;
-        let bad = contest.bad.len() * 3 >= reported * 2;
+        let enough = reported * 2 > contest.voters;
+        let asked_all = contest.observers_bad.is_some();
+        let bad = if asked_all {
+            contest.bad.len() * 5 >= reported * 4
+        } else {
+            reported > 1 && contest.bad.len() * 3 >= reported * 2
+        };
         if !enough || !bad || self.held_life(subject) != Some(contest.life) || self.is_gated(now) {
             return;
         }
+        let Some(observers_bad) = &contest.observers_bad else {
+            return self.ask_the_others(now, subject, contest);
+        };
         let word = self.observers.links.get(subject).acked.unwrap_or(Time::ZERO);
-        let verdicts = Verdicts { word, confirmed: &contest.bad };
+        let verdicts = Verdicts { word, confirmed: observers_bad };
         self.convict(now, subject, &verdicts, Reason::Link);
+    }
+
+    /// The observers find the link bad: do others?
+    fn ask_the_others(&mut self, now: Time, subject: MemberId, contest: &Contest) {
+        let own = self.table.own_id();
+        let mut asked: Vec<MemberId> = self.ring().observers(subject, REACH, |_| false);
+        asked.extend([subject, own]);
+        let mut others = Vec::with_capacity(OTHERS);
+        self.peers.sample(&mut self.rng, OTHERS, &asked, &mut others);
+        let bad: Vec<MemberId> = contest.bad.iter().copied().filter(|id| *id != own).collect();
+        self.ask_for_votes(now, subject, contest.life, others, Some(bad));
+        if let Some(next) = self.observers.contests.held.get_mut(&subject)
+            && next.waiting.is_empty()
+        {
+            // There are no others.
+            next.due = now;
+        }
     }
 }

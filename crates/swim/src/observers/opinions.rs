@@ -3,7 +3,7 @@
 //! ```text
 //!   asked ── the member answered this node since ──────────────> vouch
 //!     │  ── not known as that process, or no member myself ────> abstain
-//!     └─ ping, and the port if the asker saw it refuse
+//!     └─ ping, and ping again and try the port if the asker saw it refuse
 //!          ├─ answer ─────────────────────────────────────────-> vouch, to all who asked
 //!          └─ silence ── gated: abstain;  else ─────────────────> confirm
 //! ```
@@ -40,7 +40,15 @@ pub(crate) struct Asker {
 struct Question {
     life: Life,
     askers: Vec<Asker>,
+    /// A second ping is sent before it is due: a refusal counts after two that were lost.
+    again: Option<Time>,
     due: Time,
+}
+
+impl Question {
+    fn next_due(&self) -> Time {
+        self.again.unwrap_or(self.due)
+    }
 }
 
 /// The latest that was said of a member when it was asked about.
@@ -116,14 +124,14 @@ impl Opinions {
 
     fn open(&mut self, subject: MemberId, question: Question) {
         if self.open.len() < QUESTIONS_MAX {
-            self.due.insert((question.due, subject));
+            self.due.insert((question.next_due(), subject));
             self.open.insert(subject, question);
         }
     }
 
     fn take(&mut self, subject: MemberId) -> Option<Question> {
         let question = self.open.remove(&subject)?;
-        self.due.remove(&(question.due, subject));
+        self.due.remove(&(question.next_due(), subject));
         Some(question)
     }
 
@@ -178,7 +186,9 @@ impl Engine {
             return;
         }
         let wait = self.answer_time(id);
-        let question = Question { life, askers: vec![asker], due: now + wait };
+        let (again, wait) =
+            if refused { (Some(now + wait / 2), wait * 3 / 2) } else { (None, wait) };
+        let question = Question { life, askers: vec![asker], again, due: now + wait };
         self.observers.opinions.open(id, question);
         self.ping_subject(now, id, Purpose::Evidence);
         if refused {
@@ -198,7 +208,12 @@ impl Engine {
 
     /// Questions whose subject has stayed silent.
     pub(crate) fn opinions_due(&mut self, now: Time) {
-        while let Some((id, question)) = self.observers.opinions.take_due(now) {
+        while let Some((id, mut question)) = self.observers.opinions.take_due(now) {
+            if question.again.take().is_some() {
+                self.ping_subject(now, id, Purpose::Evidence);
+                self.observers.opinions.open(id, question);
+                continue;
+            }
             let silent = self.held_life(id) == Some(question.life) && !self.is_gated(now);
             let link = self.observers.links.get(id);
             let word = link.acked.map_or(Duration::MAX, |acked| now.since(acked));

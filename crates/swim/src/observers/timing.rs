@@ -18,9 +18,6 @@ pub(crate) const ASKED_FIRST: usize = 3;
 /// Where no observer answers, so many of those heard last are asked instead.
 pub(crate) const DEPUTIES: usize = 3;
 
-/// With so many cases open the fault may be a cut: all subjects are pinged every period.
-pub(crate) const ALARM: usize = 2;
-
 /// Where one vouches and so many confirm, the link is measured.
 pub(crate) const CONFIRMED_FOR_CONTEST: usize = 2;
 

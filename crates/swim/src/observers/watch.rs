@@ -4,7 +4,7 @@
 //!   each period ── ping the subject whose turn it is ──> answered ──> word of it
 //!        │                                               late ──> its port is tried, case opened
 //!        ├─ a new subject ── a stream, once, to learn whether its port answers
-//!        ├─ two cases are open ── ping all subjects, and who comes after those in doubt
+//!        ├─ nobody vouches for one ── ping all subjects, and who comes after those in doubt
 //!        └─ nothing heard ── ping one heard last, and one at random
 //! ```
 //! Each member is pinged once in each period, by one of its observers, at a point of the period that
@@ -19,7 +19,7 @@ use rand::RngExt;
 
 use super::cases::Opening;
 use super::pings::{Ping, Purpose};
-use super::timing::{ALARM, COVER_EVERY, GREETINGS, LOSS_DOUBTFUL, OBSERVERS, REACH};
+use super::timing::{COVER_EVERY, GREETINGS, LOSS_DOUBTFUL, OBSERVERS, REACH};
 use crate::config::Detector;
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
@@ -132,7 +132,7 @@ impl Engine {
     }
 
     fn watch_all_in_alarm(&mut self, now: Time) {
-        if self.observers.cases.len() < ALARM {
+        if !self.observers.cases.any_silent() {
             return;
         }
         let ring = self.ring();

@@ -106,6 +106,7 @@ impl Engine {
             _ => {}
         }
         let (mut datagram, told) = self.begin_datagram(now, outgoing, &outgoing.body);
+        let faced = outgoing.peer.filter(|peer| self.claim_to_face(now, *peer).is_some());
         // Copies are counted, so none is spent on one that is no member, that knows all, or with
         // whom an exchange is under way, which tells what it lacks.
         let exchanging = matches!(outgoing.body, Body::Wants { .. } | Body::More { .. })
@@ -115,7 +116,7 @@ impl Engine {
         if told < outgoing.front.len() && at_home {
             self.tell_the_rest(outgoing, told);
         } else if waiting && outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {
-            self.pack_fresh_claims(now, &mut datagram);
+            self.pack_fresh_claims(now, &mut datagram, faced);
         }
         Some(datagram)
     }
@@ -189,11 +190,20 @@ impl Engine {
         }
     }
 
-    fn pack_fresh_claims(&mut self, now: Time, datagram: &mut DatagramBuilder) {
+    /// All but the one about `faced`, which is in already.
+    fn pack_fresh_claims(
+        &mut self,
+        now: Time,
+        datagram: &mut DatagramBuilder,
+        faced: Option<MemberId>,
+    ) {
         let limit = self.copies_limit();
         let (table, suspicions) = (&self.table, &self.suspicions);
         self.dissemination.fill(limit, |id| {
             let Some(record) = table.get(id) else { return Offer::Gone };
+            if Some(id) == faced {
+                return Offer::Taken;
+            }
             let update = match record.claim.status() {
                 Status::Alive => record.update(now),
                 Status::Suspect => Update {

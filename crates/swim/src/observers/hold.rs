@@ -80,7 +80,7 @@ impl Hold {
         }
         self.outcomes.push_back(answered);
         let lost = self.outcomes.iter().filter(|answered| !**answered).count();
-        if lost * 2 > self.outcomes.len() {
+        if lost * 2 > self.outcomes.len() || self.outcomes.len() < PINGS / 2 {
             self.good_since = None;
         } else if self.good_since.is_none() {
             self.good_since = Some(now);

@@ -99,7 +99,11 @@ impl Engine {
         let (target, address) = (Target::of(id, life), record.attributes.address);
         let ping = Ping { target, life, address, sent: now, purpose, by_stream };
         let nonce = self.rng.random();
-        let timeout = self.answer_time(id);
+        // What is measured is the link, not how much this node doubts itself.
+        let timeout = match purpose {
+            Purpose::Hold => self.observers.links.get(id).timeout(&self.observers.timing),
+            _ => self.answer_time(id),
+        };
         let waits = self.observers.pings.insert(nonce, ping, now + timeout);
         self.stats.probes += u64::from(waits);
         waits.then_some((ping, nonce))

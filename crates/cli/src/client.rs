@@ -1,4 +1,4 @@
-//! `headcount members`, `headcount view` and `headcount leave`: asks a running agent over HTTP.
+//! `headcount members`, `view`, `explain` and `leave`: asks a running agent over HTTP.
 
 use std::time::Duration;
 
@@ -65,6 +65,20 @@ pub(crate) struct ViewArgs {
     json: bool,
 }
 
+/// The flags of `headcount explain`.
+#[derive(clap::Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    agent: Agent,
+
+    /// The name of the member
+    name: String,
+
+    /// Prints one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
 /// The flags of `headcount leave`.
 #[derive(clap::Args)]
 pub(crate) struct LeaveArgs {
@@ -99,6 +113,22 @@ pub(crate) async fn view(args: ViewArgs) -> Result<(), Failure> {
     }
     let census = view.census.as_ref().map(|census| format!("\n{}", table::census(census)));
     output::line(&format!("{}{}", table::headline(&view), census.unwrap_or_default()))
+}
+
+/// Prints why a member has its status.
+///
+/// # Errors
+/// No agent answers, or it shows no such member.
+pub(crate) async fn explain(args: ExplainArgs) -> Result<(), Failure> {
+    let view: View = args.agent.ask(Method::GET, "/v1/view", DEADLINE).await?;
+    let Some(member) = view.members.iter().find(|member| member.name == args.name) else {
+        let problem = "the agent shows no member of this name; `headcount members` lists all";
+        return Err(Failure::input(format!("member {}", args.name), problem));
+    };
+    if args.json {
+        return output::json(member);
+    }
+    output::line(&table::explanation(member))
 }
 
 /// Makes the agent leave.

@@ -37,6 +37,8 @@ enum Command {
     Members(client::MembersArgs),
     /// Prints which view a running agent holds, and who else does
     View(client::ViewArgs),
+    /// Prints why a member is shown as it is: who accused it, for what, and who confirmed that
+    Explain(client::ExplainArgs),
     /// Makes a running agent leave its cluster and end
     Leave(client::LeaveArgs),
     /// Simulates clusters on a virtual network in virtual time
@@ -63,6 +65,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Agent(args) => block_on(agent::run(args)),
         Command::Members(args) => block_on(client::members(args)),
         Command::View(args) => block_on(client::view(args)),
+        Command::Explain(args) => block_on(client::explain(args)),
         Command::Leave(args) => block_on(client::leave(args)),
     }
 }

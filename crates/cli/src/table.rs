@@ -3,7 +3,7 @@
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{ContentArrangement, Table};
 
-use crate::view::{CensusView, MemberView, View};
+use crate::view::{AccusationView, CensusView, MemberView, View};
 
 /// Rows under a header, columns aligned by two spaces, no lines around them.
 pub(crate) fn aligned(header: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
@@ -87,6 +87,29 @@ fn row(member: &MemberView) -> Vec<String> {
     ]
 }
 
+/// Why a member has the status that it has, one fact a line.
+pub(crate) fn explanation(member: &MemberView) -> String {
+    let MemberView { name, address, status, generation, incarnation, .. } = member;
+    let mut lines = vec![
+        format!("{name} is {status}"),
+        format!("  address      {address}"),
+        format!("  life         generation {generation}, incarnation {incarnation}"),
+    ];
+    match &member.accusation {
+        None => lines.push("  accused by   nobody".to_owned()),
+        Some(AccusationView { by, reason, last_word_s, voters }) => {
+            let unsaid = || "not said".to_owned();
+            lines.push(format!("  accused by   {}", by.clone().unwrap_or_else(unsaid)));
+            lines.push(format!("  reason       {}", reason.clone().unwrap_or_else(unsaid)));
+            let word = last_word_s.map(|seconds| format!("{seconds:.1} s before the accusation"));
+            lines.push(format!("  last word    {}", word.unwrap_or_else(unsaid)));
+            let voters = if voters.is_empty() { unsaid() } else { voters.join(", ") };
+            lines.push(format!("  confirmed by {voters}"));
+        }
+    }
+    lines.join("\n")
+}
+
 fn or_dash(text: &str) -> String {
     if text.is_empty() { "-".to_owned() } else { text.to_owned() }
 }
@@ -107,6 +130,7 @@ mod tests {
             generation: 7,
             incarnation: 0,
             tags: BTreeMap::from([("role".to_owned(), "api".to_owned())]),
+            accusation: None,
         };
         View {
             node: "a".to_owned(),
@@ -147,6 +171,23 @@ mod tests {
         assert!(headline(&large).ends_with("; at most 7 % of them differ (95 % sure)"));
         let part = View { failed_lately: 1, ..view() };
         assert!(headline(&part).contains("  partial: agree 1/1 heard"));
+    }
+
+    #[test]
+    fn an_accused_member_is_explained_and_so_is_one_that_is_not() {
+        let mut member = view().members.remove(0);
+        assert!(explanation(&member).ends_with("accused by   nobody"));
+        member.status = "failed".to_owned();
+        member.accusation = Some(AccusationView {
+            by: Some("b".to_owned()),
+            reason: Some("silent".to_owned()),
+            last_word_s: Some(5.04),
+            voters: vec!["b".to_owned(), "c".to_owned()],
+        });
+        let text = explanation(&member);
+        assert!(text.starts_with("a is failed\n"), "{text}");
+        assert!(text.contains("accused by   b\n  reason       silent\n"), "{text}");
+        assert!(text.ends_with("5.0 s before the accusation\n  confirmed by b, c"), "{text}");
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl CensusView {
 }
 
 /// One member of a view.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MemberView {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
@@ -82,6 +82,22 @@ pub(crate) struct MemberView {
     pub(crate) generation: u64,
     pub(crate) incarnation: u32,
     pub(crate) tags: BTreeMap<String, String>,
+    /// Why it is suspect or failed. Null for others.
+    #[serde(default)]
+    pub(crate) accusation: Option<AccusationView>,
+}
+
+/// Why a member is suspect or failed, as its accuser told it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AccusationView {
+    /// Who accused it, by name if that is known here. Null: nobody said.
+    pub(crate) by: Option<String>,
+    /// `silent`, `refused` or `link`. Null: the accuser did not say.
+    pub(crate) reason: Option<String>,
+    /// How long before the accusation the last word of the member was heard. Null: not said.
+    pub(crate) last_word_s: Option<f64>,
+    /// Who confirms it, by name if that is known here; at most four.
+    pub(crate) voters: Vec<String>,
 }
 
 impl View {
@@ -98,13 +114,13 @@ impl View {
             failed_lately: agreement.failed,
             differing_at_most: agreement.differing_at_most(),
             census: None,
-            members: members.iter().map(MemberView::new).collect(),
+            members: members.iter().map(|member| MemberView::new(member, members)).collect(),
         }
     }
 }
 
 impl MemberView {
-    fn new(member: &Member) -> MemberView {
+    fn new(member: &Member, members: &Members) -> MemberView {
         MemberView {
             name: member.name().to_string(),
             address: member.address(),
@@ -114,7 +130,34 @@ impl MemberView {
             generation: member.life().generation,
             incarnation: member.incarnation(),
             tags: member.tags().clone(),
+            accusation: AccusationView::new(member, members),
         }
+    }
+}
+
+impl AccusationView {
+    fn new(member: &Member, members: &Members) -> Option<AccusationView> {
+        let (by, evidence) = (member.accuser(), member.evidence());
+        if by.is_none() && evidence.is_none() {
+            return None;
+        }
+        let name = |is: &dyn Fn(MemberId) -> bool| {
+            let known = members.iter().find(|known| is(known.id()));
+            known.map(|known| known.name().to_string())
+        };
+        let voter = |prefix: u32| {
+            let begins_so = |id: MemberId| (id.as_u64() >> u32::BITS) as u32 == prefix;
+            name(&begins_so).unwrap_or_else(|| format!("{prefix:08x}.."))
+        };
+        let by = by.map(|by| name(&|id| id == by).unwrap_or_else(|| by.to_string()));
+        Some(AccusationView {
+            by,
+            reason: evidence.map(|evidence| evidence.reason.to_string()),
+            last_word_s: evidence.map(|evidence| evidence.word_age.as_secs_f64()),
+            voters: evidence
+                .map(|evidence| evidence.voters.prefixes().iter().map(|p| voter(*p)).collect())
+                .unwrap_or_default(),
+        })
     }
 }
 

@@ -70,7 +70,8 @@ pub use node::{Leave, Node};
 pub use stats::{Condition, NodeStats, SocketStats};
 
 pub use headcount_state::{
-    Instance, Life, Limits, MemberId, Name, NameError, Serving, Standing, Status, Tags, Time,
+    Evidence, Instance, Life, Limits, MemberId, Name, NameError, Reason, Serving, Standing, Status,
+    Tags, Time, Voters,
 };
 pub use headcount_swim::{
     Agreement, Census, Config, ConfigError, Detector, Error as ProtocolError, Event, Exchange,

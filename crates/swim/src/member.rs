@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use headcount_state::{Attributes, Life, MemberId, Name, Record, Serving, Status, Tags, Time};
+use headcount_state::{
+    Attributes, Evidence, Life, MemberId, Name, Record, Serving, Status, Tags, Time,
+};
 
 /// One member of a view. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,7 @@ pub struct Member {
     incarnation: u32,
     since: Time,
     accuser: Option<MemberId>,
+    evidence: Option<Evidence>,
     attributes: Arc<Attributes>,
 }
 
@@ -33,6 +36,7 @@ impl Member {
             incarnation: record.claim.version.incarnation(),
             since: record.since,
             accuser: record.accuser,
+            evidence: record.evidence,
             attributes: Arc::clone(record.attributes),
         }
     }
@@ -80,6 +84,12 @@ impl Member {
     /// Who accused it, while it is suspect or failed.
     pub fn accuser(&self) -> Option<MemberId> {
         self.accuser
+    }
+
+    /// What the accusation rests on, while it is suspect or failed: the same in every view, as the
+    /// accuser told it. `None` if the accuser said nothing, as the detectors `swim` and `lifeguard` do.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_ref()
     }
 
     /// Where it can be reached, by datagram and by stream.

@@ -1,7 +1,8 @@
-//! `headcount members`, `view`, `explain` and `leave`: asks a running agent over HTTP.
+//! `headcount members`, `view`, `explain`, `set` and `leave`: asks a running agent over HTTP.
 
 use std::time::Duration;
 
+use headcount::Detector;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -11,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
-use crate::agent::http::LeaveAnswer;
+use crate::agent::http::{LeaveAnswer, ParametersAnswer};
 use crate::agent::{DEFAULT_HTTP_PORT, LEAVE_DEADLINE};
 use crate::failure::Failure;
 use crate::view::View;
@@ -79,6 +80,21 @@ pub(crate) struct ExplainArgs {
     json: bool,
 }
 
+/// The flags of `headcount set`.
+#[derive(clap::Args)]
+pub(crate) struct SetArgs {
+    #[command(flatten)]
+    agent: Agent,
+
+    /// How members are watched: observers, lifeguard or swim
+    #[arg(long, value_name = "DETECTOR", default_value = "observers", value_parser = input::detector)]
+    detector: Detector,
+
+    /// How long a member may be silent before it is failed
+    #[arg(long, value_name = "DURATION", value_parser = input::duration)]
+    detection_time: Duration,
+}
+
 /// The flags of `headcount leave`.
 #[derive(clap::Args)]
 pub(crate) struct LeaveArgs {
@@ -129,6 +145,22 @@ pub(crate) async fn explain(args: ExplainArgs) -> Result<(), Failure> {
         return output::json(member);
     }
     output::line(&table::explanation(member))
+}
+
+/// Changes how all members of the agent's cluster watch each other.
+///
+/// # Errors
+/// No agent answers, or the time is out of range.
+pub(crate) async fn set(args: SetArgs) -> Result<(), Failure> {
+    let SetArgs { agent, detector, detection_time } = args;
+    let path = format!(
+        "/v1/parameters?detector={}&detection_time={}us",
+        detector.as_str(),
+        detection_time.as_micros()
+    );
+    let set: ParametersAnswer = agent.ask(Method::POST, &path, DEADLINE).await?;
+    let ParametersAnswer { detector, detection_time_s } = set;
+    output::line(&format!("set: detector {detector}, detection time {detection_time_s} s"))
 }
 
 /// Makes the agent leave.

@@ -39,6 +39,8 @@ enum Command {
     View(client::ViewArgs),
     /// Prints why a member is shown as it is: who accused it, for what, and who confirmed that
     Explain(client::ExplainArgs),
+    /// Changes how all members of a running cluster watch each other
+    Set(client::SetArgs),
     /// Makes a running agent leave its cluster and end
     Leave(client::LeaveArgs),
     /// Simulates clusters on a virtual network in virtual time
@@ -66,6 +68,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Members(args) => block_on(client::members(args)),
         Command::View(args) => block_on(client::view(args)),
         Command::Explain(args) => block_on(client::explain(args)),
+        Command::Set(args) => block_on(client::set(args)),
         Command::Leave(args) => block_on(client::leave(args)),
     }
 }

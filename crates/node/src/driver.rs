@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use headcount_state::{OwnAttributes, Standing};
-use headcount_swim::{Census, Engine, Event, SeedError, StreamEnd};
+use headcount_swim::{Census, Detector, Engine, Event, SeedError, StreamEnd};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -36,6 +36,12 @@ pub(crate) enum Command {
     SetOwn(OwnAttributes, oneshot::Sender<Result<(), headcount_swim::Error>>),
     /// Say how loaded this node is.
     SetLoad(Option<u8>),
+    /// Watch members in another way, in the whole cluster.
+    SetParameters {
+        detector: Detector,
+        detection_time: Duration,
+        reply: oneshot::Sender<Result<(), headcount_swim::Error>>,
+    },
     /// Ask every live member which view it holds, and tell.
     Census(oneshot::Sender<Census>),
     /// Say goodbye, and tell how many acknowledged it.
@@ -224,6 +230,10 @@ impl Driver {
                 let _ = reply.send(self.engine.set_own(now, change));
             }
             Command::SetLoad(percent) => self.engine.set_load(percent),
+            Command::SetParameters { detector, detection_time, reply } => {
+                let set = self.engine.set_parameters(now, detector, detection_time);
+                let _ = reply.send(set.map_err(headcount_swim::Error::from));
+            }
             Command::Census(reply) => {
                 self.census.push(reply);
                 self.engine.take_census(now);

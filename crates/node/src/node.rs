@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_state::{Instance, Name, OwnAttributes, Serving, Tags, Time};
-use headcount_swim::{Census, Member};
+use headcount_swim::{Census, Detector, Member};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -182,6 +182,24 @@ impl Node {
     /// [`NodeError::Stopped`].
     pub async fn set_load(&self, percent: Option<u8>) -> Result<(), NodeError> {
         self.command(Command::SetLoad(percent)).await
+    }
+
+    /// Changes how all members of the cluster watch each other: the detector, and how long a member may
+    /// be silent (1 s to 60 s), of which the protocol period becomes a fifth, within 200 ms to 5 s.
+    /// Here it counts at once, elsewhere within some periods; newcomers take it over. Suspicions that
+    /// run begin again. A cluster that is started anew begins with its configuration.
+    ///
+    /// # Errors
+    /// [`NodeError::Protocol`] when the time is out of range, and nothing has changed;
+    /// [`NodeError::Stopped`].
+    pub async fn set_parameters(
+        &self,
+        detector: Detector,
+        detection_time: Duration,
+    ) -> Result<(), NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::SetParameters { detector, detection_time, reply }).await?;
+        Ok(answer.await.map_err(|_| NodeError::Stopped)??)
     }
 
     /// Asks every live member which view it holds, itself included: what [`Members::agreement`]

@@ -120,6 +120,8 @@ fn check_size(config: &Config, own: &Attributes) -> Result<(), Error> {
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) config: Arc<Config>,
+    /// Which change of the cluster's parameters this node holds.
+    pub(crate) epoch: u32,
     /// This process, as messages name it.
     own: Target,
     pub(crate) table: Table,
@@ -205,18 +207,15 @@ impl Engine {
         attributes.check()?;
         check_size(&config, &attributes)?;
         let table = Table::new(attributes, config.limits, now);
-        let doubt = match config.detector {
-            Detector::Swim => 0,
-            Detector::Lifeguard | Detector::Observers => config.local_health_max,
-        };
         let mut engine = Engine {
+            epoch: 0,
             own: Target::of(table.own_id(), own.life),
             peers: Peers::new(table.own_id()),
             probe: None,
             observers: Box::new(Observers::new(&config, now)),
             relays: Relays::default(),
             rival: None,
-            local_health: LocalHealth::new(doubt),
+            local_health: LocalHealth::for_detector(&config),
             suspicions: Suspicions::default(),
             checks: Checks::default(),
             dissemination: Dissemination::default(),
@@ -260,7 +259,7 @@ impl Engine {
 
     /// Sets the first timers, at random points of their intervals, so that nodes that start
     /// together do not stay in step.
-    fn begin(&mut self, now: Time) {
+    pub(crate) fn begin(&mut self, now: Time) {
         let intervals = [
             (Timer::Period, self.config.period),
             (Timer::Look, self.config.period),
@@ -471,6 +470,7 @@ impl Engine {
             sync: summary.sync,
             dead: summary.dead as u32,
             vitals: with_vitals.then_some(vitals),
+            epoch: if with_vitals { self.epoch } else { 0 },
             clock: (with_vitals && self.observes()).then(|| self.observers.clock.reading(now)),
         }
     }

@@ -7,6 +7,7 @@ use headcount_state::{Instance, MemberId, Reason};
 use headcount_wire::RefuseCode;
 
 use crate::census::Census;
+use crate::config::Detector;
 use crate::member::Member;
 
 /// Something that people who watch the cluster want to know, in the order in which it happened.
@@ -81,6 +82,16 @@ pub enum Event {
         /// For how long its link must be good.
         wait: Duration,
     },
+    /// The cluster watches its members in another way from now on, or this newcomer takes over how
+    /// it does.
+    ParametersChanged {
+        /// The detector.
+        detector: Detector,
+        /// How long a member may be silent.
+        detection_time: Duration,
+        /// The protocol period.
+        period: Duration,
+    },
     /// How a join through one seed went.
     Seed {
         /// The seed.
@@ -130,6 +141,7 @@ impl Event {
             Event::Returned => "returned",
             Event::Evicted => "evicted",
             Event::Held { .. } => "held",
+            Event::ParametersChanged { .. } => "parameters_changed",
             Event::Seed { .. } => "seed",
             Event::Census(_) => "census",
             Event::Departed { .. } => "departed",
@@ -174,6 +186,9 @@ pub enum SeedError {
         /// The reason in words.
         detail: String,
     },
+    /// The cluster's parameters cannot be used here.
+    #[error("{0}")]
+    Parameters(String),
     /// What answered is not a node of this cluster.
     #[error("what answers there is not a node of this cluster: {0}")]
     Foreign(String),

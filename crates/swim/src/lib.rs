@@ -26,6 +26,7 @@ mod member;
 mod observers;
 mod occupancy;
 mod outbox;
+mod parameters;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod probe;
@@ -48,7 +49,7 @@ pub use event::{Event, SeedError};
 pub use headcount_health::{Agreement, Contact};
 #[cfg(feature = "planted-bugs")]
 pub use headcount_state::Rules;
-pub use headcount_wire::AttributesPool;
+pub use headcount_wire::{AttributesPool, Parameters};
 pub use member::Member;
 pub use occupancy::Part;
 pub use stats::Stats;

@@ -9,6 +9,8 @@
 
 use std::time::Duration;
 
+use crate::config::{Config, Detector};
+
 /// The score; 0 is healthy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LocalHealth {
@@ -17,6 +19,14 @@ pub(crate) struct LocalHealth {
 }
 
 impl LocalHealth {
+    /// A healthy score as the configured detector uses it: SWIM knows none.
+    pub(crate) fn for_detector(config: &Config) -> LocalHealth {
+        LocalHealth::new(match config.detector {
+            Detector::Swim => 0,
+            Detector::Lifeguard | Detector::Observers => config.local_health_max,
+        })
+    }
+
     /// A healthy score that never passes `max`; 0 keeps it from ever moving.
     pub(crate) fn new(max: u8) -> LocalHealth {
         LocalHealth { score: 0, max }

@@ -62,6 +62,7 @@ impl Engine {
             }
             Body::Ack { nonce, responder, not_me } => {
                 let direct = responder.is_none();
+                self.follow_epoch(&heartbeat);
                 let responder = responder.unwrap_or(heartbeat.sender);
                 if direct && !not_me {
                     self.census_answered(now, nonce, sender, heartbeat.view);

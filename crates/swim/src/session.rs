@@ -291,7 +291,7 @@ impl Engine {
 
     fn hello(&self, now: Time, purpose: Purpose) -> Hello {
         let own = self.own_record().map(|record| record.update(now));
-        Hello { purpose, protocol: self.protocol(), own }
+        Hello { purpose, protocol: self.protocol(), own, parameters: Some(self.parameters()) }
     }
 
     fn protocol(&self) -> ProtocolRange {
@@ -357,6 +357,10 @@ impl Engine {
                 self.probe_answered(now, nonce, target, not_me);
             }
             (Role::Join { .. } | Role::Exchange { .. }, Frame::Hello(hello)) if !greeted => {
+                let newcomer = matches!(role, Role::Join { .. });
+                if let Err(reason) = self.learn_parameters(now, hello.parameters, newcomer) {
+                    return self.session_over(now, id, Some(SeedError::Parameters(reason)));
+                }
                 if let Some(own) = &hello.own {
                     self.absorb_on_stream(now, id, own);
                 }
@@ -424,6 +428,11 @@ impl Engine {
             let detail = "this node is leaving; join through another".to_owned();
             Some(refusal(RefuseCode::Leaving, detail))
         } else {
+            if hello.purpose == Purpose::Exchange {
+                // If they cannot be used here, the cluster goes on without this node; it is told.
+                let learned = self.learn_parameters(now, hello.parameters, false);
+                self.stats.parameters_refused += u64::from(learned.is_err());
+            }
             if let Some(own) = &hello.own {
                 self.absorb_on_stream(now, id, own);
             }

@@ -11,6 +11,7 @@ use headcount_state::{
 
 use crate::datagram::{Body, TablePart, Verdict};
 use crate::heartbeat::{CLOCK_BITS, Heartbeat, MAX_LOAD, Vitals};
+use crate::parameters::Parameters;
 use crate::proto;
 use crate::sketch::{SYMBOL_BYTES, SketchPart};
 use crate::stream::{Frame, Hello, Purpose, Refuse, RefuseCode, cut};
@@ -102,7 +103,7 @@ impl Message<'_> {
     }
 
     fn heartbeat(&mut self, heartbeat: &Heartbeat) {
-        let Heartbeat { sender, seq, view, sync, dead, vitals, clock } = *heartbeat;
+        let Heartbeat { sender, seq, view, sync, dead, vitals, clock, epoch } = *heartbeat;
         self.target(sender);
         self.varint(3, seq.into());
         self.fixed32(4, view);
@@ -117,6 +118,14 @@ impl Message<'_> {
         if let Some(reading) = clock {
             self.present_varint(9, (reading & CLOCK_BITS).into());
         }
+        self.varint(10, epoch.into());
+    }
+
+    fn parameters(&mut self, parameters: &Parameters) {
+        self.varint(1, parameters.epoch.into());
+        self.varint(2, parameters.detector.into());
+        self.varint(3, whole_millis(parameters.detection_time).into());
+        self.varint(4, whole_millis(parameters.period).into());
     }
 
     fn ping(&mut self, nonce: u32, target: Option<Process>) {
@@ -144,6 +153,9 @@ impl Message<'_> {
         self.varint(3, hello.protocol.max.into());
         if let Some(own) = &hello.own {
             self.nested(4, |m| m.update(own));
+        }
+        if let Some(parameters) = &hello.parameters {
+            self.nested(5, |m| m.parameters(parameters));
         }
     }
 

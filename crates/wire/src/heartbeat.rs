@@ -25,6 +25,9 @@ pub struct Heartbeat {
     /// The sender's reading of the period clock, in sixteenths of a protocol period, modulo 2^14;
     /// higher bits do not travel. `None`: it keeps none.
     pub clock: Option<u16>,
+    /// The epoch of the cluster parameters that the sender holds; 0, which takes no bytes, when they
+    /// are as the cluster began. Said where the vitals are.
+    pub epoch: u32,
 }
 
 /// How the sender is.
@@ -43,7 +46,7 @@ pub(crate) const MAX_LOAD: u8 = 100;
 pub(crate) const CLOCK_BITS: u16 = (1 << 14) - 1;
 
 /// The most bytes of a heartbeat with the key and length before it.
-pub(crate) const MAX_HEARTBEAT_BYTES: usize = 52;
+pub(crate) const MAX_HEARTBEAT_BYTES: usize = 58;
 
 impl Heartbeat {
     pub(crate) fn from_proto(
@@ -61,6 +64,7 @@ impl Heartbeat {
             dead: heartbeat.dead,
             vitals: heartbeat.uptime_s.map(vitals),
             clock: heartbeat.clock.map(|clock| clock as u16 & CLOCK_BITS),
+            epoch: heartbeat.epoch,
         })
     }
 }

@@ -15,6 +15,7 @@ mod encode;
 mod error;
 mod header;
 mod heartbeat;
+mod parameters;
 mod pool;
 mod quick;
 mod sketch;
@@ -34,6 +35,7 @@ pub use datagram::{
 };
 pub use error::DecodeError;
 pub use heartbeat::{Heartbeat, Vitals};
+pub use parameters::Parameters;
 pub use pool::AttributesPool;
 pub use sketch::{SYMBOL_BYTES, SketchPart, sketch_room, wants_room};
 pub use stream::{

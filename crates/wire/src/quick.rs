@@ -78,6 +78,7 @@ fn heartbeat(mut fields: Fields<'_>) -> Option<proto::Heartbeat> {
         uptime_s: fields.optional_varint32(7)?,
         load: fields.optional_varint32(8)?,
         clock: fields.optional_varint32(9)?,
+        epoch: fields.varint32(10)?,
     };
     fields.end(heartbeat)
 }
@@ -225,10 +226,12 @@ mod tests {
     use headcount_state::{Claim, Instance, MemberId, Status, Version};
     use proptest::prelude::*;
     use prost::Message as _;
+    use std::time::Duration;
 
     use super::*;
     use crate::datagram::{self, Body as Meaning, Datagram};
     use crate::encode::Message;
+    use crate::parameters::Parameters;
     use crate::stream::{Frame, Hello, Purpose, Refuse, RefuseCode};
     use crate::target::Process;
 
@@ -247,7 +250,19 @@ mod tests {
         let heartbeat = (target(), number(), hashes, optional(), load, optional()).prop_map(
             |(proto::Target { id, process }, seq, (view, sync, dead), uptime_s, load, clock)| {
                 let sync = if sync & 1 == 0 { sync } else { 0 };
-                proto::Heartbeat { id, process, seq, view, sync, dead, uptime_s, load, clock }
+                let epoch = seq / 2;
+                proto::Heartbeat {
+                    id,
+                    process,
+                    seq,
+                    view,
+                    sync,
+                    dead,
+                    uptime_s,
+                    load,
+                    clock,
+                    epoch,
+                }
             },
         );
         let table = (any::<bool>(), any::<bool>())
@@ -387,7 +402,15 @@ mod tests {
         let version = Version::new(life, 1, Status::Left);
         let own = Claim { id: MemberId::of("a"), version, over: None };
         let own = Some(Update::claim(own));
-        let hello = Hello { purpose: Purpose::Exchange, protocol: crate::PROTOCOL, own };
+        let parameters = Parameters {
+            epoch: 1 << 20,
+            detector: 0,
+            detection_time: Duration::MAX,
+            period: Duration::from_millis(7),
+        };
+        let parameters = Some(parameters);
+        let hello =
+            Hello { purpose: Purpose::Exchange, protocol: crate::PROTOCOL, own, parameters };
         let detail = "x".repeat(199) + "\u{e9}";
         for frame in [
             Frame::Hello(hello),

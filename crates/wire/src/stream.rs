@@ -6,6 +6,7 @@ use crate::cluster::ClusterId;
 use crate::error::DecodeError;
 use crate::header::{self, FrameWriter, HEADER_BYTES, LENGTH_BYTES};
 use crate::heartbeat::Heartbeat;
+use crate::parameters::Parameters;
 use crate::pool::AttributesPool;
 use crate::proto::stream_frame::Frame as ProtoFrame;
 use crate::quick::{self, Payload};
@@ -63,6 +64,8 @@ pub struct Hello {
     pub protocol: ProtocolRange,
     /// The sender's own record; `None`: it is not a member.
     pub own: Option<Update>,
+    /// How the members of the sender's cluster watch each other; `None`: it has not said.
+    pub parameters: Option<Parameters>,
 }
 
 /// What a stream is for.
@@ -245,6 +248,7 @@ fn hello_from_proto(hello: proto::Hello) -> Result<Hello, DecodeError> {
         purpose,
         protocol: ProtocolRange { min: hello.protocol_min, max: hello.protocol_max },
         own: hello.own.map(update::from_proto).transpose()?,
+        parameters: hello.parameters.map(Parameters::from_proto),
     })
 }
 

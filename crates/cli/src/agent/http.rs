@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
-use headcount::{Node, Standing};
+use headcount::{Node, NodeError, Standing};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ use crate::agent::connections::Connections;
 use crate::agent::hosts;
 use crate::agent::metrics::{self, EventCounts, Metrics};
 use crate::failure::Failure;
+use crate::input;
 use crate::view::{CensusView, MemberView, View};
 
 /// Unfinished requests get so long once the endpoint is to end.
@@ -137,6 +138,7 @@ fn router(app: App) -> Router {
         .route("/v1/view", get(view))
         .route("/v1/members", get(members))
         .route("/v1/leave", post(leave))
+        .route("/v1/parameters", post(set_parameters))
         .with_state(Arc::new(app))
 }
 
@@ -210,6 +212,53 @@ async fn members(State(app): State<Arc<App>>) -> Json<Vec<MemberView>> {
 
 fn current(node: &Node) -> View {
     View::new(node.name(), &node.members())
+}
+
+/// What `POST /v1/parameters` is told.
+#[derive(Debug, Deserialize)]
+struct Parameters {
+    /// The name of the detector.
+    detector: String,
+    /// How long a member may be silent, as in `5s`.
+    detection_time: String,
+}
+
+/// What `POST /v1/parameters` answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ParametersAnswer {
+    /// The name of the detector.
+    pub(crate) detector: String,
+    /// How long a member may be silent, in seconds.
+    pub(crate) detection_time_s: f64,
+}
+
+async fn set_parameters(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Query(wanted): Query<Parameters>,
+) -> Response {
+    if headers.contains_key(ORIGIN) {
+        return (StatusCode::FORBIDDEN, "not for web pages\n").into_response();
+    }
+    let Parameters { detector, detection_time } = wanted;
+    let parsed = input::detector(&detector).map_err(|problem| format!("detector {problem}"));
+    let parsed = parsed.and_then(|detector| {
+        let time = input::duration(&detection_time);
+        time.map(|time| (detector, time)).map_err(|problem| format!("detection_time {problem}"))
+    });
+    let (detector, time) = match parsed {
+        Ok(parsed) => parsed,
+        Err(problem) => return (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response(),
+    };
+    match app.node.set_parameters(detector, time).await {
+        Ok(()) => {
+            let detector = detector.as_str().to_owned();
+            Json(ParametersAnswer { detector, detection_time_s: time.as_secs_f64() })
+                .into_response()
+        }
+        Err(NodeError::Stopped) => (StatusCode::SERVICE_UNAVAILABLE, "stopped\n").into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    }
 }
 
 /// Browsers name the page that sends a request; no page has business here, even if its reader can

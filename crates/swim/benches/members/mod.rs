@@ -71,5 +71,6 @@ pub(crate) fn heartbeat(member: u64) -> Heartbeat {
         dead: 0,
         vitals: None,
         clock: None,
+        epoch: 0,
     }
 }

@@ -115,11 +115,6 @@ impl Cases {
         self.open.get(&subject).is_some_and(|case| case.silent_rounds > 0)
     }
 
-    /// Whether that is so of any: others may be gone with it, their observers among them.
-    pub(crate) fn any_silent(&self) -> bool {
-        self.open.values().any(|case| case.silent_rounds > 0)
-    }
-
     pub(crate) fn close(&mut self, subject: MemberId) {
         if let Some(case) = self.open.remove(&subject) {
             self.due.remove(&(case.due, subject));
@@ -386,6 +381,10 @@ impl Engine {
                 self.local_health.worsen();
             }
             return false;
+        }
+        if case.silent_rounds == 0 {
+            // Others may be gone with it, their observers among them.
+            self.observers.alarm_until = now + timing.alarm();
         }
         case.silent_rounds += 1;
         if refused && (nobody || case.round.refused > 0) {

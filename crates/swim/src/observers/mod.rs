@@ -53,6 +53,8 @@ pub(crate) struct Observers {
     /// Whom this node watches in the view with this id.
     pub(crate) subjects: Vec<MemberId>,
     pub(crate) subjects_of_view: Option<u64>,
+    /// All subjects are pinged every period until then.
+    pub(crate) alarm_until: Time,
     /// Rounds of comparing tables so far.
     pub(crate) rounds: u32,
 }
@@ -71,6 +73,7 @@ impl Observers {
             holding: Holding::default(),
             subjects: Vec::new(),
             subjects_of_view: None,
+            alarm_until: Time::ZERO,
             rounds: 0,
         }
     }

@@ -101,6 +101,11 @@ impl Timing {
         self.detection_time / 4
     }
 
+    /// When one subject is found silent by all, the others are pinged every period for so long.
+    pub(crate) fn alarm(&self) -> Duration {
+        self.period * 2
+    }
+
     /// Late answers are waited for so long, since the ping.
     pub(crate) fn patience(&self) -> Duration {
         self.period * 2

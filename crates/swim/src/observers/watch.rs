@@ -136,7 +136,7 @@ impl Engine {
     }
 
     fn watch_all_in_alarm(&mut self, now: Time) {
-        if !self.observers.cases.any_silent() {
+        if self.observers.alarm_until < now {
             return;
         }
         let ring = self.ring();

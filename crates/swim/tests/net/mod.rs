@@ -105,6 +105,7 @@ pub fn datagram(speaker: &Engine, cluster: ClusterId, body: &Body, updates: &[Up
         dead: table.summary().dead as u32,
         vitals: None,
         clock: None,
+        epoch: 0,
     };
     let budget = speaker.config().datagram_budget;
     let mut datagram = DatagramBuilder::new(cluster, budget, &heartbeat, body);

@@ -269,10 +269,14 @@ pub struct Heartbeat {
     pub load: ::core::option::Option<u32>,
     /// The sender's reading of the period clock, in sixteenths of a protocol period, modulo 2^14.
     /// Absent: it keeps none.
-    ///
-    /// 10 to 15 are kept for growth: the sender's local health.
     #[prost(uint32, optional, tag = "9")]
     pub clock: ::core::option::Option<u32>,
+    /// The epoch of the cluster parameters that the sender holds. Said beside uptime_s; 0 else, and
+    /// while they are as the cluster began.
+    ///
+    /// 11 to 15 are kept for growth: the sender's local health.
+    #[prost(uint32, tag = "10")]
+    pub epoch: u32,
 }
 /// Are you there? Answered by an Ack with the same nonce.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -512,10 +516,30 @@ pub struct Hello {
     #[prost(uint32, tag = "3")]
     pub protocol_max: u32,
     /// The sender's own record. Absent: it is not a member.
-    ///
-    /// 5 to 14 are kept for the cluster parameters and their epoch.
     #[prost(message, optional, tag = "4")]
     pub own: ::core::option::Option<Update>,
+    /// How the members of the sender's cluster watch each other. Absent: not said.
+    #[prost(message, optional, tag = "5")]
+    pub parameters: ::core::option::Option<Parameters>,
+}
+/// How the members of a cluster watch each other: the same at all of them. Those of the larger epoch
+/// count; of two with one epoch those that are larger in the order of the fields, but a newcomer
+/// takes those of the cluster that lets it in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Parameters {
+    /// Which change of them in the running cluster it was: 0 for none, and larger for later ones.
+    #[prost(uint32, tag = "1")]
+    pub epoch: u32,
+    /// The detector: 1 swim, 2 lifeguard, 3 observers. A receiver that does not know it keeps its own
+    /// parameters, and says so.
+    #[prost(uint32, tag = "2")]
+    pub detector: u32,
+    /// How long a member may be silent, in milliseconds.
+    #[prost(uint32, tag = "3")]
+    pub detection_time_ms: u32,
+    /// The protocol period, in milliseconds.
+    #[prost(uint32, tag = "4")]
+    pub period_ms: u32,
 }
 /// The answer to a Hello that goes no further; the stream ends after it. The updates of the frame
 /// are members to ask instead, at most 16.

@@ -484,8 +484,12 @@ fn a_refusal_that_names_too_many_to_ask_instead_is_invalid() {
 
 #[test]
 fn a_hello_with_an_empty_protocol_range_is_invalid() {
-    let hello =
-        Hello { purpose: Purpose::Exchange, protocol: ProtocolRange { min: 3, max: 2 }, own: None };
+    let hello = Hello {
+        purpose: Purpose::Exchange,
+        protocol: ProtocolRange { min: 3, max: 2 },
+        own: None,
+        parameters: None,
+    };
     let frame = StreamFrame { heartbeat: samples::heartbeat(), frame: Frame::Hello(hello) };
     let bytes = encode_frame(CLUSTER, &frame);
     assert_eq!(decode_frame(CLUSTER, unprefixed(&bytes)), invalid("hello.protocol_min"));

@@ -44,6 +44,7 @@ pub(crate) fn idle_heartbeat() -> Heartbeat {
         dead: 0,
         vitals: None,
         clock: None,
+        epoch: 0,
     }
 }
 
@@ -235,6 +236,7 @@ pub(crate) fn frames() -> [(&'static str, StreamFrame); 5] {
                 purpose: Purpose::Join,
                 protocol: PROTOCOL,
                 own: Some(record(7)),
+                parameters: None,
             }),
         ),
         (

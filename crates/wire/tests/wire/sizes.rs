@@ -104,6 +104,6 @@ const EXPECTED: &[(&str, usize)] = &[
     ("records in 1,400", 20),
     ("symbols in 512", 35),
     ("symbols in 1,400", 109),
-    ("elements in 512", 55),
-    ("elements in 1,400", 166),
+    ("elements in 512", 54),
+    ("elements in 1,400", 165),
 ];

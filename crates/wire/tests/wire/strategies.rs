@@ -9,8 +9,8 @@ use headcount_state::{
     MemberId, Name, ProtocolRange, Reason, Serving, Status, Symbol, Update, Version, Voters,
 };
 use headcount_wire::{
-    Body, Frame, Heartbeat, Hello, Process, Purpose, Refuse, RefuseCode, SketchPart, StreamFrame,
-    TablePart, Target, Verdict, Vitals,
+    Body, Frame, Heartbeat, Hello, Parameters, Process, Purpose, Refuse, RefuseCode, SketchPart,
+    StreamFrame, TablePart, Target, Verdict, Vitals,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -56,8 +56,9 @@ pub(crate) fn heartbeat() -> impl Strategy<Value = Heartbeat> {
         .prop_map(|(load, uptime)| Vitals { load, uptime: Duration::from_secs(uptime.into()) });
     let vitals = proptest::option::of(vitals);
     let clock = proptest::option::of(0..1_u16 << 14);
-    (target(), number(), number(), any::<u64>(), number(), vitals, clock).prop_map(
-        |(sender, seq, view, sync, dead, vitals, clock)| Heartbeat {
+    let late = (clock, number());
+    (target(), number(), number(), any::<u64>(), number(), vitals, late).prop_map(
+        |(sender, seq, view, sync, dead, vitals, (clock, epoch))| Heartbeat {
             sender,
             seq,
             view,
@@ -65,6 +66,7 @@ pub(crate) fn heartbeat() -> impl Strategy<Value = Heartbeat> {
             dead,
             vitals,
             clock,
+            epoch,
         },
     )
 }
@@ -188,8 +190,18 @@ pub(crate) fn stream_frame() -> impl Strategy<Value = StreamFrame> {
     let purpose = proptest::sample::select(vec![Purpose::Join, Purpose::Exchange]);
     let protocol =
         any::<(u32, u32)>().prop_map(|(a, b)| ProtocolRange { min: a.min(b), max: a.max(b) });
-    let hello = (purpose, protocol, proptest::option::of(update()))
-        .prop_map(|(purpose, protocol, own)| Frame::Hello(Hello { purpose, protocol, own }));
+    let parameters = (number(), number(), number(), number()).prop_map(
+        |(epoch, detector, detection_time, period)| Parameters {
+            epoch,
+            detector,
+            detection_time: Duration::from_millis(detection_time.into()),
+            period: Duration::from_millis(period.into()),
+        },
+    );
+    let optional = (proptest::option::of(update()), proptest::option::of(parameters));
+    let hello = (purpose, protocol, optional).prop_map(|(purpose, protocol, (own, parameters))| {
+        Frame::Hello(Hello { purpose, protocol, own, parameters })
+    });
     let code = proptest::sample::select(vec![
         RefuseCode::Other,
         RefuseCode::Protocol,

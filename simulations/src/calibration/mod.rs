@@ -113,28 +113,43 @@ pub struct Tuning {
     pub beta: f64,
     /// Whether claims and tables spread as in memberlist, which the paper measured.
     pub as_memberlist: bool,
+    /// How long a member may be silent, for the observers; `None`: the default.
+    pub detection_time: Option<Duration>,
 }
 
 impl Tuning {
     /// The paper's SWIM.
-    pub const SWIM: Tuning =
-        Tuning { detector: Detector::Swim, alpha: 5.0, beta: 1.0, as_memberlist: true };
+    pub const SWIM: Tuning = Tuning {
+        detector: Detector::Swim,
+        alpha: 5.0,
+        beta: 1.0,
+        as_memberlist: true,
+        detection_time: None,
+    };
 
     /// The paper's Lifeguard, with this alpha and beta 6.
     pub const fn lifeguard(alpha: f64) -> Tuning {
-        Tuning { detector: Detector::Lifeguard, alpha, beta: 6.0, as_memberlist: true }
+        Tuning {
+            detector: Detector::Lifeguard,
+            alpha,
+            beta: 6.0,
+            as_memberlist: true,
+            detection_time: None,
+        }
     }
 
-    /// The observers, which have no such tuning.
-    pub const OBSERVERS: Tuning =
-        Tuning { detector: Detector::Observers, alpha: 5.0, beta: 6.0, as_memberlist: false };
+    /// The observers, which have no other tuning than this.
+    pub const fn observers(detection_time: Option<Duration>) -> Tuning {
+        let detector = Detector::Observers;
+        Tuning { detector, alpha: 5.0, beta: 6.0, as_memberlist: false, detection_time }
+    }
 
     /// How a detector is measured beside others: those of the paper as it has them.
-    pub const fn of(detector: Detector) -> Tuning {
+    pub const fn of(detector: Detector, detection_time: Option<Duration>) -> Tuning {
         match detector {
             Detector::Swim => Tuning::SWIM,
             Detector::Lifeguard => Tuning::lifeguard(5.0),
-            Detector::Observers => Tuning::OBSERVERS,
+            Detector::Observers => Tuning::observers(detection_time),
         }
     }
 }
@@ -178,6 +193,7 @@ pub fn scenario(experiment: Experiment, cell: Cell, tuning: Tuning, model: Model
     };
     let engine = EngineSettings {
         detector: Some(tuning.detector),
+        detection_time: tuning.detection_time,
         suspicion_alpha: Some(tuning.alpha),
         suspicion_beta: Some(tuning.beta),
         exchange_interval: tuning.as_memberlist.then_some(EXCHANGE_INTERVAL),

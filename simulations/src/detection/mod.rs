@@ -17,6 +17,8 @@ mod scenarios;
 mod split;
 mod witness;
 
+use std::time::Duration;
+
 use headcount_state::Time;
 use headcount_swim::Detector;
 
@@ -50,11 +52,13 @@ pub struct Conditions {
     pub large: bool,
     /// Only every so many-th cell of the Interval grid is run, others with each seed.
     pub every: usize,
+    /// How long a member may be silent, for the observers; `None`: the default.
+    pub detection_time: Option<Duration>,
 }
 
 impl Default for Conditions {
     fn default() -> Conditions {
-        Conditions { model: Model::MEMBERLIST, large: false, every: 11 }
+        Conditions { model: Model::MEMBERLIST, large: false, every: 11, detection_time: None }
     }
 }
 
@@ -126,10 +130,16 @@ impl Run {
         let Run { measurement, seed, cell, conditions } = *self;
         match (measurement.kind.experiment(), cell) {
             (Some(experiment), Some(cell)) => {
-                let tuning = Tuning::of(detector);
+                let tuning = Tuning::of(detector, conditions.detection_time);
                 crate::calibration::scenario(experiment, cell, tuning, conditions.model)
             }
-            _ => measurement.scenario(detector, conditions, seed),
+            _ => {
+                let mut scenario = measurement.scenario(detector, conditions, seed);
+                if detector == Detector::Observers {
+                    scenario.engine.detection_time = conditions.detection_time;
+                }
+                scenario
+            }
         }
     }
 
@@ -140,7 +150,8 @@ impl Run {
     pub fn play(&self, detector: Detector) -> Result<Sample, ScenarioError> {
         let Run { measurement: Measurement { kind, nodes }, seed, cell, conditions } = *self;
         if let (Some(experiment), Some(cell)) = (kind.experiment(), cell) {
-            return grid::sample(experiment, cell, Tuning::of(detector), conditions.model, seed);
+            let tuning = Tuning::of(detector, conditions.detection_time);
+            return grid::sample(experiment, cell, tuning, conditions.model, seed);
         }
         let scenario = self.scenario(detector);
         let begins = scenario.faults.iter().map(|fault| fault.at()).min().unwrap_or(BEGINS);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use headcount::Detector;
 use headcount_sim::calibration::Model;
@@ -15,7 +15,7 @@ use crate::sim::batch;
 use crate::sim::progress::Progress;
 use crate::sim::source::{jobs, seeds, unusable};
 use crate::sim::statistics::short;
-use crate::{output, table};
+use crate::{input, output, table};
 
 /// The flags of `headcount sim detect`.
 #[derive(clap::Args)]
@@ -40,6 +40,10 @@ pub(crate) struct Args {
     /// Runs only every so many-th cell of the Interval grid, other ones with each seed
     #[arg(long, default_value_t = Conditions::default().every, value_parser = every)]
     every: usize,
+
+    /// How long a member may be silent, for the observers; the period is a fifth of it. Default: 5s
+    #[arg(long, value_name = "DURATION", value_parser = input::duration)]
+    detection_time: Option<Duration>,
 
     /// What the timers of nodes that stand still do: blocked as in the Lifeguard paper, stopped,
     /// running
@@ -107,7 +111,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         some => some.to_vec(),
     };
     let model = Model { timers: args.timers, ..Model::MEMBERLIST };
-    let conditions = Conditions { model, large: args.large, every: args.every };
+    let Args { large, every, detection_time, .. } = *args;
+    let conditions = Conditions { model, large, every, detection_time };
     if args.scenario {
         return output::raw(&file(&rows, &detectors, &args.seeds, conditions)?);
     }

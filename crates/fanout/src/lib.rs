@@ -20,4 +20,4 @@ mod urn;
 mod fixture;
 
 pub use peers::Peers;
-pub use ring::Ring;
+pub use ring::{Ring, whose_turn};

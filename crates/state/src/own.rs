@@ -101,9 +101,9 @@ impl Table {
     }
 
     /// Says goodbye for the owner: its claim is `left` from now on. Without effect for an owner
-    /// that is not a member.
+    /// that is not a member, and is not held either.
     pub fn leave(&mut self, now: Time) {
-        if self.own.standing == Standing::Member {
+        if matches!(self.own.standing, Standing::Member | Standing::Held) {
             self.own.standing = Standing::Left;
             self.publish(now, 0, Status::Left, None);
         }
@@ -173,9 +173,17 @@ impl Table {
             self.put(now, heard, attributes, Grounds::told(now, update));
             return Outcome::Own(OwnChange::Evicted);
         }
-        let ended = self.own.is_held() && !heard.is_live();
-        if self.own.standing == Standing::Evicted || (ended && heard.life() == mine.life()) {
+        if self.own.standing == Standing::Evicted {
             return self.follow_the_name(now, update);
+        }
+        if self.own.is_held() {
+            let same_process = heard.life().instance == self.own.life.instance;
+            if !same_process || (!heard.is_live() && heard.life() == mine.life()) {
+                return self.follow_the_name(now, update);
+            }
+            // When it is released, it climbs over that.
+            self.own.life.generation = self.own.life.generation.max(heard.life().generation);
+            return Outcome::Known;
         }
         if heard.life() == mine.life() {
             return self.refute(now, heard, mine);
@@ -273,8 +281,9 @@ impl Table {
             return None;
         }
         let record = self.get(self.own.id).map(|record| record.claim);
+        let over = record.filter(|_| self.own.is_held()).and_then(|claim| claim.over);
         self.own.standing = Standing::Member;
-        self.climb(now, record, None);
+        self.climb(now, record, over);
         Some(OwnChange::Returned)
     }
 

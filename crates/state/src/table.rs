@@ -170,7 +170,6 @@ impl Table {
         self.rows.after(cursor)
     }
 
-    /// Every record, live and dead, whose id begins with these bits.
     /// The live members that follow `id` on the ring of ids, the nearest first, itself left out.
     pub fn live_after(&self, id: MemberId) -> impl Iterator<Item = MemberId> {
         self.rows.round_after(id).filter(Record::is_live).map(|record| record.id())
@@ -181,6 +180,7 @@ impl Table {
         self.rows.round_before(id).filter(Record::is_live).map(|record| record.id())
     }
 
+    /// Every record, live and dead, whose id begins with these bits.
     pub(crate) fn with_prefix(&self, prefix: u32) -> impl Iterator<Item = Record<'_>> {
         self.rows.with_prefix(prefix)
     }

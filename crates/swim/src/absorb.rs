@@ -5,6 +5,8 @@ use headcount_state::{
     Update,
 };
 
+use headcount_wire::Target;
+
 use crate::dissemination::Lane;
 use crate::engine::Engine;
 use crate::event::Event;
@@ -16,6 +18,19 @@ impl Engine {
     /// if it does: it must be told, on whatever path it spoke.
     pub(crate) fn absorb(&mut self, now: Time, update: &Update) -> Option<MemberId> {
         let grace = self.grace(now, update);
+        self.absorb_with(now, update, grace)
+    }
+
+    /// The same of what `speaker` says: of its own end nobody knows better.
+    pub(crate) fn absorb_from(
+        &mut self,
+        now: Time,
+        speaker: Target,
+        update: &Update,
+    ) -> Option<MemberId> {
+        let claim = update.claim;
+        let concedes = !claim.is_live() && Target::of(claim.id, claim.life()) == speaker;
+        let grace = if concedes { Grace::Closed } else { self.grace(now, update) };
         self.absorb_with(now, update, grace)
     }
 
@@ -127,6 +142,7 @@ impl Engine {
 
     /// What this node does about itself, having heard of itself.
     pub(crate) fn own_changed(&mut self, now: Time, change: OwnChange) {
+        self.observers.holding.let_go();
         match change {
             OwnChange::Displaced { .. } | OwnChange::Evicted => self.stop_judging(),
             OwnChange::Returned if self.departure.is_some() => self.table.leave(now),

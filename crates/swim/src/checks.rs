@@ -43,17 +43,17 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    fn is_about_a_link(&self) -> bool {
-        self.update.evidence.is_some_and(|evidence| evidence.reason == Reason::Link)
+    fn is_for(&self, reason: Reason) -> bool {
+        self.update.evidence.is_some_and(|evidence| evidence.reason == reason)
     }
 
     fn attempts_max(&self) -> u32 {
-        if self.is_about_a_link() { LINK_PINGS } else { PERIODS }
+        if self.is_for(Reason::Link) { LINK_PINGS } else { PERIODS }
     }
 
     /// Whether the subject has answered well enough for what it is accused of.
     fn is_well(&self) -> bool {
-        let wanted = if self.is_about_a_link() { LINK_PINGS / 2 } else { 1 };
+        let wanted = if self.is_for(Reason::Link) { LINK_PINGS / 2 } else { 1 };
         self.answered >= wanted
     }
 }
@@ -87,8 +87,8 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    /// Begins to check a claim, or takes a larger one into a running check. True when it begins.
-    pub(crate) fn open(&mut self, now: Time, update: &Update, nonce: u32) -> bool {
+    /// Begins to check a claim at this time, or takes a larger one into a running check. True when it begins.
+    pub(crate) fn open(&mut self, at: Time, update: &Update, nonce: u32) -> bool {
         let subject = update.claim.id;
         if let Some(check) = self.open.get_mut(&subject) {
             if update.claim.version > check.update.claim.version {
@@ -97,9 +97,9 @@ impl Checks {
             return false;
         }
         let update = update.clone();
-        let check = Check { update, nonce, attempts: 0, answered: 0, refused: false, due: now };
+        let check = Check { update, nonce, attempts: 0, answered: 0, refused: false, due: at };
         self.open.insert(subject, check);
-        self.due.insert((now, subject));
+        self.due.insert((at, subject));
         true
     }
 
@@ -119,10 +119,18 @@ impl Checks {
         }
     }
 
-    /// The port of `subject` refused a stream.
-    pub(crate) fn refused(&mut self, subject: MemberId) {
+    /// The port of `subject` refused a stream. A firewall may do so: that says something where it has
+    /// let streams through before, or where others say the same.
+    pub(crate) fn refused(&mut self, subject: MemberId, let_through: bool) {
         if let Some(check) = self.open.get_mut(&subject) {
-            check.refused = true;
+            check.refused |= let_through || check.is_for(Reason::Refused);
+        }
+    }
+
+    /// `subject` answered over a stream.
+    pub(crate) fn answered_by_stream(&mut self, subject: MemberId) {
+        if let Some(check) = self.open.get_mut(&subject).filter(|c| !c.is_for(Reason::Link)) {
+            check.answered += 1;
         }
     }
 
@@ -152,7 +160,7 @@ impl Checks {
         self.due.remove(&(at, subject));
         let check = self.open.get_mut(&subject)?;
         // Who neither answers, through others either, nor lets a stream through is gone.
-        let link = check.is_about_a_link();
+        let link = check.is_for(Reason::Link);
         let gone = check.attempts > 1 && check.refused && !check.is_well();
         if check.attempts < check.attempts_max() && !gone {
             check.attempts += 1;
@@ -178,6 +186,9 @@ impl Checks {
         self.due.clear();
     }
 }
+
+/// In a cluster of more members the checks of one claim are spread over a period.
+const AT_ONCE_MAX: usize = 33;
 
 /// Relays asked when a first direct ping of a check was in vain.
 const RELAYS: usize = 2;
@@ -211,7 +222,10 @@ impl Engine {
         let subject = update.claim.id;
         let before = self.member(subject).map(|member| member.status());
         let nonce = self.rng.random();
-        if !self.checks.open(now, update, nonce) {
+        // In a large cluster all who doubt it do not ask at one instant.
+        let spread = self.config.period.mul_f64(self.rng.random::<f64>());
+        let at = if self.table.live_len() > AT_ONCE_MAX { now + spread } else { now };
+        if !self.checks.open(at, update, nonce) {
             return;
         }
         self.stats.checks += 1;
@@ -316,7 +330,9 @@ mod tests {
         let (period, answer) = (Duration::from_secs(1), Duration::from_millis(200));
         let mut checks = Checks::default();
         checks.open(Time::ZERO, &failed(0), 7);
-        checks.refused(MemberId::of("x"));
+        checks.refused(MemberId::of("x"), false);
+        assert!(!checks.open[&MemberId::of("x")].refused, "it may be a firewall");
+        checks.refused(MemberId::of("x"), true);
         assert!(checks.pop_due(Time::ZERO, period, answer).is_some());
         let step = checks.pop_due(Time::from_millis(200), period, answer);
         assert!(matches!(step, Some(CheckStep::Ping { relays: true, .. })), "{step:?}");

@@ -107,7 +107,8 @@ impl Engine {
         if self.departure.is_some() {
             return;
         }
-        let was_member = self.table.standing() == Standing::Member;
+        let standing = self.table.standing();
+        let was_member = matches!(standing, Standing::Member | Standing::Held);
         self.table.leave(now);
         self.stop_judging();
         self.departure = Some(Departure::new(if was_member { self.peers.len() } else { 0 }));

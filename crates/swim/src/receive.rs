@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use headcount_state::{MemberId, Status, Time};
+use headcount_state::{MemberId, Standing, Status, Time};
 use headcount_wire::{Body, Datagram, Heartbeat, Process, Target, decode_datagram_with};
 
 use crate::engine::Engine;
@@ -33,7 +33,7 @@ impl Engine {
         }
         self.hear(now, &heartbeat);
         let answers = !self.config.spreads_as_memberlist;
-        let lacking = updates.iter().filter_map(|u| self.absorb(now, u));
+        let lacking = updates.iter().filter_map(|u| self.absorb_from(now, heartbeat.sender, u));
         let mut behind: Vec<MemberId> = lacking.filter(|_| answers).collect();
         let equal = heartbeat.sync == self.table.summary().sync;
         let sender = heartbeat.sender.id;
@@ -108,7 +108,9 @@ impl Engine {
         let not_me = target.is_some_and(|process| process != own.process);
         // A stranger, and who means another process, lack this node's own word.
         let meant = target == Some(own.process);
-        if !meant && self.own_record().is_some() && !front.contains(&own.id) {
+        // Who is held concedes it with every word: there is nothing to check.
+        let held = self.table.standing() == Standing::Held;
+        if (!meant || held) && self.own_record().is_some() && !front.contains(&own.id) {
             front.push(own.id);
         }
         let body = Body::Ack { nonce, responder: None, not_me };

@@ -248,8 +248,9 @@ impl Engine {
     }
 
     /// Opens a direct probe, where datagrams may be lost.
-    pub(crate) fn call_probe(&mut self, nonce: u32, target: Target, address: SocketAddr) {
-        self.sessions.call(Session::new(Role::Probe { nonce, target }, address));
+    /// False when too many streams are open.
+    pub(crate) fn call_probe(&mut self, nonce: u32, target: Target, address: SocketAddr) -> bool {
+        self.sessions.call(Session::new(Role::Probe { nonce, target }, address))
     }
 
     fn session_step(&mut self, now: Time, id: StreamId) -> StreamStep {

@@ -191,7 +191,7 @@ impl Engine {
         }
         let timeout = SuspicionTimeout::new(&self.config, self.table.live_len());
         self.suspicions.start(now, claim.id, claim.version, accuser, timeout);
-        if self.config.detector == Detector::Observers && accuser != Some(self.table.own_id()) {
+        if self.config.detector == Detector::Observers {
             self.back_up(now, claim);
         }
     }

@@ -71,7 +71,10 @@ struct Round {
 #[derive(Clone, Debug)]
 struct Case {
     life: Life,
+    /// Answers to what was sent from then on end the case, here and at those who are asked.
     silent_since: Time,
+    /// The silence is not older than this.
+    floor: Time,
     /// The latest word of it that anyone asked had.
     word: Time,
     stage: Stage,
@@ -89,6 +92,11 @@ pub(crate) struct Verdicts<'a> {
 }
 
 impl Case {
+    fn new(life: Life, silent_since: Time, floor: Time, stage: Stage, due: Time) -> Case {
+        let round = Round::default();
+        Case { life, silent_since, floor, word: floor, stage, round, silent_rounds: 0, due }
+    }
+
     fn verdicts(&self) -> Verdicts<'_> {
         Verdicts { word: self.word, confirmed: &self.round.confirmed }
     }
@@ -113,6 +121,13 @@ impl Cases {
     /// Whether nobody who was asked vouches for the subject of an open case.
     pub(crate) fn is_silent(&self, subject: MemberId) -> bool {
         self.open.get(&subject).is_some_and(|case| case.silent_rounds > 0)
+    }
+
+    /// The subject has answered what was sent to it then.
+    pub(crate) fn answered(&mut self, subject: MemberId, sent: Time) {
+        if self.open.get(&subject).is_some_and(|case| sent >= case.silent_since) {
+            self.close(subject);
+        }
     }
 
     pub(crate) fn close(&mut self, subject: MemberId) {
@@ -163,7 +178,8 @@ impl Cases {
             Verdict::Confirm => {
                 round.confirmed.push(from);
                 round.refused += usize::from(opinion.refused);
-                case.word = case.word.max(now - opinion.word);
+                // Who had later word would vouch.
+                case.word = case.word.max((now - opinion.word).min(case.silent_since));
             }
             Verdict::Abstain => {}
         }
@@ -191,42 +207,46 @@ impl Engine {
     /// A subject has fallen silent.
     pub(crate) fn open_case(&mut self, now: Time, subject: MemberId, opening: Opening) {
         let Opening { life, silent_since } = opening;
-        if self.observers.cases.contains(subject) || self.suspicions.contains(subject) {
+        if self.observers.cases.contains(subject) {
             return;
+        }
+        // Suspected, and nobody here sees to it: that was lost on the way.
+        if self.suspicions.contains(subject)
+            && let Some(claim) = self.table.get(subject).map(|record| record.claim)
+        {
+            return self.back_up(now, claim);
         }
         // Somebody else asks about it; if that one falls silent too, this node will.
         let timing = self.observers.timing;
         if self.observers.opinions.asked_since(subject, now - timing.private()) {
             return;
         }
-        let silent_since = match self.observers.opinions.silent_since(subject) {
+        let lost = match self.observers.opinions.silent_since(subject) {
             Some(told) if told > now - timing.detection_time => silent_since.min(told),
             _ => silent_since,
         };
-        let due = now + timing.refusal();
-        let case = self.case(life, silent_since, Stage::Port, due);
+        let (floor, due) = (lost - timing.period, now + timing.refusal());
+        let case = Case::new(life, silent_since, floor, Stage::Port, due);
         self.observers.cases.open(subject, case);
         self.stats.cases += 1;
     }
 
-    fn case(&self, life: Life, silent_since: Time, stage: Stage, due: Time) -> Case {
-        let word = silent_since - self.observers.timing.period;
-        let round = Round::default();
-        Case { life, silent_since, word, stage, round, silent_rounds: 0, due }
-    }
-
-    /// Another node suspects a member that this node watches: if that one does not come to a
-    /// verdict, this one will.
+    /// A member that this node watches is suspected, and has no case here: if others do not come to
+    /// a verdict, this node will.
     pub(crate) fn back_up(&mut self, now: Time, claim: Claim) {
+        if self.observers.cases.contains(claim.id) {
+            return;
+        }
         let own = self.table.own_id();
-        let before = self.ring().observers(claim.id, REACH, |id| id == claim.id);
+        let before = self.ring().observers(claim.id, REACH, |_| false);
         let Some(rank) = before.iter().position(|id| *id == own) else { return };
         let Some(record) = self.table.get(claim.id) else { return };
         let timing = self.observers.timing;
         let word_age = record.evidence.map_or(Duration::ZERO, |evidence| evidence.word_age);
         let deadline = record.since - word_age.min(timing.detection_time) + timing.detection_time;
         let due = deadline.max(now) + timing.floor() * (2 * (rank as u32 + 1));
-        let case = self.case(claim.life(), record.since - word_age, Stage::Suspected, due);
+        let (since, word) = (record.since, record.since - word_age);
+        let case = Case::new(claim.life(), since, word, Stage::Suspected, due);
         self.observers.cases.open(claim.id, case);
     }
 
@@ -244,8 +264,9 @@ impl Engine {
                 continue;
             }
             let link = self.observers.links.get(subject);
-            case.word = case.word.max(link.acked.unwrap_or(Time::ZERO));
+            case.word = case.word.max(link.acked.unwrap_or(Time::ZERO).min(case.silent_since));
             if self.step(now, subject, &mut case) {
+                self.observers.cases.close(subject);
                 self.observers.cases.open(subject, case);
             }
         }
@@ -262,9 +283,6 @@ impl Engine {
                 self.ask(now, subject, case, Stage::Last);
                 true
             }
-            Stage::First if case.round.vouched == 0 && self.refusal_settles(subject, case) => {
-                self.weigh(now, subject, case)
-            }
             Stage::First if case.round.vouched == 0 => {
                 self.ask(now, subject, case, Stage::Rest);
                 true
@@ -275,10 +293,6 @@ impl Engine {
             }
             _ => self.weigh(now, subject, case),
         }
-    }
-
-    fn refusal_settles(&self, subject: MemberId, case: &Case) -> bool {
-        case.round.refused > 0 && self.observers.links.get(subject).is_refused()
     }
 
     /// Asks those whose turn it is, and pings the subject itself meanwhile.
@@ -338,7 +352,10 @@ impl Engine {
                     let other = self.rng.random_range(0..=place);
                     observers.swap(place, other);
                 }
-                observers.truncate(ASKED_FIRST);
+                // A refusal is soon told, so all are asked at once.
+                if !self.observers.links.get(subject).refuses() {
+                    observers.truncate(ASKED_FIRST);
+                }
                 observers
             }
             Stage::Rest => {
@@ -359,8 +376,7 @@ impl Engine {
     /// When the detection time since the last word of the subject is over; of two members the other
     /// is given twice the time, since there is nobody to ask.
     fn deadline(&self, case: &Case) -> Time {
-        let floor = case.silent_since - self.observers.timing.period;
-        case.word.max(floor) + self.time_given()
+        case.word.max(case.floor) + self.time_given()
     }
 
     fn time_given(&self) -> Duration {
@@ -392,7 +408,10 @@ impl Engine {
             return false;
         }
         if self.is_gated(now) {
-            return false;
+            // What is known to all goes on when this node is sound again.
+            case.stage = Stage::Suspected;
+            case.due = now + timing.period;
+            return self.suspicions.contains(subject);
         }
         let two = self.table.live_len() <= 2;
         if nobody && !two {

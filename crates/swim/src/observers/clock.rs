@@ -13,11 +13,19 @@ use std::time::Duration;
 
 use headcount_state::{MemberId, Time};
 
+use super::timing::OBSERVERS;
+
 /// Readings on the wire are in this share of a period,
 const STEPS: i64 = 16;
 
 /// modulo so many steps.
 const WRAP: i64 = 1 << 14;
+
+/// The slots of all observers of a member come round in so many steps.
+const SLOTS: i64 = OBSERVERS as i64 * STEPS;
+
+/// Two turns are at least this share of a period apart: a quarter.
+const TURNS_APART: i64 = 4;
 
 /// Readings of so many senders are weighed.
 const SENDERS: usize = 8;
@@ -49,9 +57,9 @@ impl PeriodClock {
         self.reading_us + now.since(self.at).as_micros() as i64
     }
 
-    /// The period that runs.
-    pub(crate) fn period(&self, now: Time) -> u64 {
-        (self.reading_us(now).div_euclid(self.period_us) as u64) % (WRAP / STEPS) as u64
+    /// The period that runs. Nodes of one cluster agree on it modulo the number of slots.
+    pub(crate) fn period(&self, now: Time) -> i64 {
+        self.reading_us(now).div_euclid(self.period_us)
     }
 
     /// What others are told: sixteenths of a period, modulo 2^14.
@@ -60,18 +68,19 @@ impl PeriodClock {
         steps.rem_euclid(WRAP) as u16
     }
 
-    /// When this share of the period after the running one will have passed.
-    pub(crate) fn in_next_period(&self, now: Time, share: f64) -> Time {
-        let reading = self.reading_us(now);
-        let next = (reading.div_euclid(self.period_us) + 1) * self.period_us;
-        let due = next + (self.period_us as f64 * share) as i64;
-        now + Duration::from_micros((due - reading).max(0) as u64)
+    /// When this share of a period will have passed; at least a quarter of a period from now, so that
+    /// no two turns fall together when the clock is moved.
+    pub(crate) fn when(&self, now: Time, period: i64, share: f64) -> Time {
+        let due = period * self.period_us + (self.period_us as f64 * share) as i64;
+        let wait = (due - self.reading_us(now)).max(self.period_us / TURNS_APART);
+        now + Duration::from_micros(wait as u64)
     }
 
     /// Takes in the reading of a sender.
     pub(crate) fn hear(&mut self, now: Time, sender: MemberId, reading: u16) {
         let mine = i64::from(self.reading(now));
-        let steps = (i64::from(reading) - mine + WRAP / 2).rem_euclid(WRAP) - WRAP / 2;
+        // Only whose slot it is matters, so the nearest such time is.
+        let steps = (i64::from(reading) - mine + SLOTS / 2).rem_euclid(SLOTS) - SLOTS / 2;
         let ahead = steps * self.period_us / STEPS;
         if !self.set {
             self.shift(now, ahead);
@@ -137,11 +146,12 @@ mod tests {
     #[test]
     fn who_has_just_begun_takes_over_what_it_hears() {
         let mut clock = PeriodClock::new(PERIOD, Time::ZERO);
-        clock.hear(at(2_000), sender(1), 10 * 16 + 8);
-        assert_eq!(clock.period(at(2_000)), 10);
-        assert_eq!(clock.in_next_period(at(2_000), 0.25), at(2_750));
+        clock.hear(at(2_000), sender(1), 11 * 16 + 8);
+        assert_eq!(clock.period(at(2_000)) % 8, 3);
+        assert_eq!(clock.when(at(2_000), 4, 0.25), at(2_750));
+        assert_eq!(clock.when(at(2_000), 3, 0.25), at(2_250), "never at once");
         clock.hear(at(2_000), sender(2), 500);
-        assert_eq!(clock.period(at(2_000)), 10);
+        assert_eq!(clock.period(at(2_000)) % 8, 3);
     }
 
     #[test]
@@ -185,7 +195,7 @@ mod tests {
             clock.hear(at(second * 1_000), sender(second % 9), ((second * 16) % (1 << 14)) as u16);
             clock.slew(at(second * 1_000));
         }
-        assert_eq!(clock.period(at(periods * 1_000)), 5);
+        assert_eq!(clock.period(at(periods * 1_000)), periods as i64);
         assert_eq!(clock.reading(at(periods * 1_000)), 5 * 16);
     }
 }

@@ -205,7 +205,9 @@ impl Engine {
         }
         let fresh = Measurement { life, sent: 0, answered: 0, askers: Vec::new(), due: now };
         let measurement = measured.entry(subject).or_insert(fresh);
-        measurement.askers.extend(asker);
+        if let Some(asker) = asker {
+            asker.join(&mut measurement.askers);
+        }
     }
 
     /// Pings that measure, votes that are due, and contests that are over.
@@ -305,28 +307,28 @@ impl Engine {
         if !enough || !bad || self.held_life(subject) != Some(contest.life) || self.is_gated(now) {
             return;
         }
-        let Some(observers_bad) = &contest.observers_bad else {
-            return self.ask_the_others(now, subject, contest);
+        let observers_bad = match &contest.observers_bad {
+            Some(bad) => bad,
+            None if self.ask_the_others(now, subject, contest) => return,
+            // There are no others.
+            None => &contest.bad,
         };
         let word = self.observers.links.get(subject).acked.unwrap_or(Time::ZERO);
         let verdicts = Verdicts { word, confirmed: observers_bad };
         self.convict(now, subject, &verdicts, Reason::Link);
     }
 
-    /// The observers find the link bad: do others?
-    fn ask_the_others(&mut self, now: Time, subject: MemberId, contest: &Contest) {
+    /// The observers find the link bad: do others? False if there are none.
+    fn ask_the_others(&mut self, now: Time, subject: MemberId, contest: &Contest) -> bool {
         let own = self.table.own_id();
         let mut asked: Vec<MemberId> = self.ring().observers(subject, REACH, |_| false);
         asked.extend([subject, own]);
         let mut others = Vec::with_capacity(OTHERS);
         self.peers.sample(&mut self.rng, OTHERS, &asked, &mut others);
-        let bad: Vec<MemberId> = contest.bad.iter().copied().filter(|id| *id != own).collect();
-        self.ask_for_votes(now, subject, contest.life, others, Some(bad));
-        if let Some(next) = self.observers.contests.held.get_mut(&subject)
-            && next.waiting.is_empty()
-        {
-            // There are no others.
-            next.due = now;
+        if others.is_empty() {
+            return false;
         }
+        self.ask_for_votes(now, subject, contest.life, others, Some(contest.bad.clone()));
+        true
     }
 }

@@ -21,7 +21,8 @@ use crate::event::Event;
 /// Failures count for so long.
 const WINDOW: Duration = Duration::from_secs(600);
 
-/// The wait after the first failure for a bad link, in periods of a second: 10 s.
+/// The wait after the first failure for a bad link. Like all waits here it is the same at any
+/// period: it is long compared to any.
 const AFTER_LINK: Duration = Duration::from_secs(10);
 
 /// The wait after the second failure, and by how much each further one multiplies it.
@@ -91,6 +92,11 @@ impl Hold {
 impl Holding {
     pub(crate) fn is_held(&self) -> bool {
         self.hold.is_some()
+    }
+
+    /// What was waited for is over.
+    pub(crate) fn let_go(&mut self) {
+        self.hold = None;
     }
 
     pub(crate) fn next_due(&self) -> Option<Time> {
@@ -191,7 +197,7 @@ impl Engine {
             return;
         };
         if now >= hold.ends() {
-            self.observers.holding.hold = None;
+            self.observers.holding.let_go();
             if let Some(change) = self.table.release_own(now) {
                 self.own_changed(now, change);
             }

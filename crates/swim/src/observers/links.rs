@@ -21,7 +21,7 @@ const GREET_DOUBLINGS_MAX: u8 = 8;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Link {
     pub(crate) round_trip: RoundTrip,
-    /// When a request of this node was last answered. What a member says of its own accord does not
+    /// When the latest request of this node was sent that was answered. What a member says of its own accord does not
     /// count: one that cannot hear can still talk.
     pub(crate) acked: Option<Time>,
     /// The process, and where, that has answered a ping over a stream.
@@ -70,10 +70,11 @@ impl Links {
         self.links.get(&peer).copied().unwrap_or_default()
     }
 
-    /// A request was answered, after this time if that is known.
-    pub(crate) fn answered(&mut self, now: Time, peer: MemberId, took: Option<Duration>) {
+    /// A request that was sent then was answered, after this time if that says how long the link
+    /// takes.
+    pub(crate) fn answered(&mut self, sent: Time, peer: MemberId, took: Option<Duration>) {
         let link = self.entry(peer);
-        link.acked = Some(now);
+        link.acked = link.acked.max(Some(sent));
         link.refused = false;
         link.failed = 0;
         if let Some(took) = took {

@@ -53,6 +53,8 @@ pub(crate) struct Observers {
     /// Whom this node watches in the view with this id.
     pub(crate) subjects: Vec<MemberId>,
     pub(crate) subjects_of_view: Option<u64>,
+    /// The period for whose turn the timer is set.
+    pub(crate) next_turn: Option<i64>,
     /// All subjects are pinged every period until then.
     pub(crate) alarm_until: Time,
     /// Rounds of comparing tables so far.
@@ -73,9 +75,18 @@ impl Observers {
             holding: Holding::default(),
             subjects: Vec::new(),
             subjects_of_view: None,
+            next_turn: None,
             alarm_until: Time::ZERO,
             rounds: 0,
         }
+    }
+
+    /// The period whose turn it is: the one for which the timer was set, though the clock has been
+    /// moved a little since.
+    pub(crate) fn turn(&self, now: Time) -> i64 {
+        let running = self.clock.period(now);
+        let near = |turn: &i64| running.abs_diff(*turn) <= 1;
+        self.next_turn.filter(near).unwrap_or(running)
     }
 
     /// Forgets all that was about to be judged.

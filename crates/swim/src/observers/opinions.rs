@@ -25,6 +25,9 @@ pub(crate) const QUESTIONS_MAX: usize = 256;
 /// Whom it has been asked about lately, at most.
 const REMEMBERED_MAX: usize = 256;
 
+/// One may ask so much in a period: about all its subjects, twice.
+const QUERIES_PER_PERIOD: u32 = 16;
+
 /// So many are told of one answer, at most.
 const ASKERS_MAX: usize = 16;
 
@@ -34,6 +37,18 @@ pub(crate) struct Asker {
     id: MemberId,
     address: SocketAddr,
     nonce: u32,
+    /// Answers to what was sent from then on are word of the subject to it.
+    since: Time,
+}
+
+impl Asker {
+    /// Joins those who wait for the same answer, once, and unless they are too many.
+    pub(crate) fn join(self, askers: &mut Vec<Asker>) {
+        askers.retain(|known| known.id != self.id);
+        if askers.len() < ASKERS_MAX {
+            askers.push(self);
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -66,6 +81,8 @@ pub(crate) struct Opinions {
     open: BTreeMap<MemberId, Question>,
     due: BTreeSet<(Time, MemberId)>,
     asked: BTreeMap<MemberId, Asked>,
+    /// How much each has asked in the window that began then.
+    askers: BTreeMap<MemberId, (Time, u32)>,
 }
 
 impl Opinions {
@@ -102,6 +119,19 @@ impl Opinions {
         *self = Opinions::default();
     }
 
+    /// Whether one who has asked so much may ask once more.
+    fn may_ask(&mut self, now: Time, asker: MemberId, period: Duration) -> bool {
+        if self.askers.len() >= REMEMBERED_MAX {
+            self.askers.retain(|_, (begun, _)| now.since(*begun) < period);
+        }
+        let (begun, count) = self.askers.entry(asker).or_insert((now, 0));
+        if now.since(*begun) >= period {
+            (*begun, *count) = (now, 0);
+        }
+        *count += 1;
+        *count <= QUERIES_PER_PERIOD
+    }
+
     fn remember(&mut self, now: Time, subject: MemberId, silent_since: Time) {
         if self.asked.len() >= REMEMBERED_MAX && !self.asked.contains_key(&subject) {
             let oldest = self.asked.iter().min_by_key(|(_, asked)| asked.at).map(|(id, _)| *id);
@@ -115,10 +145,7 @@ impl Opinions {
 
     fn join(&mut self, subject: MemberId, asker: Asker) -> bool {
         let Some(question) = self.open.get_mut(&subject) else { return false };
-        question.askers.retain(|known| known.id != asker.id);
-        if question.askers.len() < ASKERS_MAX {
-            question.askers.push(asker);
-        }
+        asker.join(&mut question.askers);
         true
     }
 
@@ -161,11 +188,16 @@ impl Engine {
         it: Query,
     ) {
         let Query { nonce, subject, since, refused, contest } = it;
-        let asker = Asker { id: sender, address: from, nonce };
+        // Nobody can have answers sent to another by taking its name.
+        let Some(address) = self.peer_address(sender).filter(|address| *address == from) else {
+            return;
+        };
+        let asker = Asker { id: sender, address, nonce, since: now - since };
         let id = subject.id;
         let life = self.held_life(id).filter(|life| Target::of(id, *life) == subject);
         let judges = self.takes_part() && !self.observers.holding.is_held();
-        let (Some(life), true) = (life, self.peers.contains(sender) && judges) else {
+        let asks_little = self.observers.opinions.may_ask(now, sender, self.config.period);
+        let (Some(life), true) = (life, judges && asks_little) else {
             return self.say(&asker, Verdict::Abstain, Duration::ZERO, false);
         };
         if id == self.table.own_id() {
@@ -180,6 +212,7 @@ impl Engine {
         if let Some(acked) = link.acked.filter(|acked| *acked >= silent_since)
             && !self.observers.doubt.is_quarantined(now)
         {
+            self.observers.opinions.asked.remove(&id);
             return self.say(&asker, Verdict::Vouch, now.since(acked), false);
         }
         if self.observers.opinions.join(id, asker) {
@@ -196,13 +229,20 @@ impl Engine {
         }
     }
 
-    /// The member has answered: so are those who asked about it.
-    pub(crate) fn vouch_for(&mut self, now: Time, id: MemberId) {
-        let Some(question) = self.observers.opinions.take(id) else { return };
+    /// The member has answered what was sent to it then: so are those told who asked about it.
+    pub(crate) fn vouch_for(&mut self, now: Time, id: MemberId, sent: Time) {
+        if self.observers.opinions.silent_since(id).is_some_and(|since| sent >= since) {
+            self.observers.opinions.asked.remove(&id);
+        }
+        let Some(mut question) = self.observers.opinions.take(id) else { return };
         let quarantined = self.observers.doubt.is_quarantined(now);
         let verdict = if quarantined { Verdict::Abstain } else { Verdict::Vouch };
-        for asker in &question.askers {
-            self.say(asker, verdict, Duration::ZERO, false);
+        let answered = |asker: &mut Asker| sent >= asker.since;
+        for asker in question.askers.extract_if(.., answered).collect::<Vec<_>>() {
+            self.say(&asker, verdict, now.since(sent), false);
+        }
+        if !question.askers.is_empty() {
+            self.observers.opinions.open(id, question);
         }
     }
 

@@ -12,7 +12,7 @@
 
 use std::net::SocketAddr;
 
-use headcount_fanout::Ring;
+use headcount_fanout::{Ring, whose_turn};
 use headcount_state::{Life, MemberId, Status, Time};
 use headcount_wire::{Body, Target};
 use rand::RngExt;
@@ -48,27 +48,22 @@ impl Engine {
         self.observers.subjects_of_view = Some(view);
     }
 
-    fn subject_in(&self, period: u64) -> Option<MemberId> {
-        let subjects = &self.observers.subjects;
-        let slot = period.checked_rem(subjects.len() as u64)?;
-        subjects.get(slot as usize).copied()
-    }
-
     /// The turn of this period's subject.
     pub(crate) fn watch_turn(&mut self, now: Time) {
         self.observers.clock.slew(now);
         self.follow_view();
-        let period = self.observers.clock.period(now);
+        let period = self.observers.turn(now);
         if self.takes_part() && !self.observers.holding.is_held() {
-            if let Some(subject) = self.subject_in(period) {
+            if let Some(subject) = whose_turn(&self.observers.subjects, period) {
                 self.ping_subject(now, subject, Purpose::Watch);
             }
             self.greet_subjects(now);
             self.watch_all_in_alarm(now);
             self.ask_for_signs(now);
         }
-        let next = self.subject_in(period + 1).map_or(0.5, share);
-        let due = self.observers.clock.in_next_period(now, next);
+        let next = whose_turn(&self.observers.subjects, period + 1).map_or(0.5, share);
+        let due = self.observers.clock.when(now, period + 1, next);
+        self.observers.next_turn = Some(period + 1);
         self.timers.set(Timer::Period, Some(due));
     }
 
@@ -82,8 +77,10 @@ impl Engine {
 
     /// Pings a member over a stream.
     pub(crate) fn ping_by_stream(&mut self, now: Time, id: MemberId, purpose: Purpose) {
-        if let Some((ping, nonce)) = self.begin_ping(now, id, purpose, true) {
-            self.call_probe(nonce, ping.target, ping.address);
+        if let Some((ping, nonce)) = self.begin_ping(now, id, purpose, true)
+            && !self.call_probe(nonce, ping.target, ping.address)
+        {
+            self.observers.pings.take(nonce);
         }
     }
 
@@ -112,7 +109,8 @@ impl Engine {
     /// How long an answer of `id` may take.
     pub(crate) fn answer_time(&self, id: MemberId) -> std::time::Duration {
         let timing = &self.observers.timing;
-        self.local_health.stretch(self.observers.links.get(id).timeout(timing))
+        let timeout = self.observers.links.get(id).timeout(timing);
+        self.local_health.stretch(timeout).min(timing.period.max(timeout))
     }
 
     fn greet_subjects(&mut self, now: Time) {
@@ -229,12 +227,12 @@ impl Engine {
     pub(crate) fn watched_answered(&mut self, now: Time, nonce: u32, by: Target, by_stream: bool) {
         let Some(ping) = self.observers.pings.answered(nonce, by.id) else { return };
         let took = (!by_stream).then(|| now.since(ping.sent));
-        self.observers.links.answered(now, by.id, took);
+        self.observers.links.answered(ping.sent, by.id, took);
         if by_stream {
             self.observers.links.stream_answered(by.id, ping.life.instance, ping.address);
         }
         match ping.purpose {
-            Purpose::Watch => {
+            Purpose::Watch | Purpose::Again(_) => {
                 self.observers.doubt.record(by.id, true);
                 self.local_health.improve();
             }
@@ -246,8 +244,11 @@ impl Engine {
             Purpose::Hold => self.observers.holding.record(now, true),
             _ => {}
         }
-        self.observers.cases.close(by.id);
-        self.vouch_for(now, by.id);
+        if by_stream {
+            self.checks.answered_by_stream(by.id);
+        }
+        self.observers.cases.answered(by.id, ping.sent);
+        self.vouch_for(now, by.id, ping.sent);
     }
 
     /// Another process answered where `nonce` was sent to: the life that was meant is over.
@@ -260,7 +261,8 @@ impl Engine {
     pub(crate) fn watched_refused(&mut self, now: Time, nonce: u32) {
         let Some(ping) = self.observers.pings.take(nonce) else { return };
         let Ping { target: Target { id, .. }, life, address, sent, .. } = ping;
-        self.checks.refused(id);
+        let eligible = self.observers.links.get(id).answered_by_stream(life.instance, address);
+        self.checks.refused(id, eligible);
         if !self.observers.links.stream_refused(id, life.instance, address) {
             return;
         }

@@ -84,6 +84,12 @@ fn a_crash_is_suspected_after_half_of_the_time_and_declared_after_all_of_it() {
         for at in suspected.values() {
             assert!(at.since(killed) >= detection_time / 2 - period, "suspected at {at}");
         }
+        let told = net.log.iter().flat_map(|(_, _, datagram)| &datagram.updates);
+        let suspicions = told.filter(|update| update.claim.status() == Status::Suspect);
+        for update in suspicions {
+            let word_age = update.evidence.expect("a reason").word_age;
+            assert!(word_age >= detection_time / 2, "suspected {word_age:?} after word of it");
+        }
         for at in failed.values() {
             let took = at.since(killed);
             assert!(took >= detection_time - period, "declared after {took:?} of {nodes}");
@@ -540,6 +546,45 @@ fn losing_many_at_once_is_told_as_a_cut_and_as_none_if_their_ports_refuse() {
     for at in 0..7 {
         assert_eq!(net.count(at, Status::Failed), 5);
         assert_eq!(told(&net, at), 0, "at {at}");
+    }
+}
+
+#[test]
+fn a_member_that_is_heard_is_not_failed_though_it_never_heard_of_its_suspicion() {
+    let mut net = settled(12);
+    // Pings and their answers get through, and no word of anybody.
+    net.hush = true;
+    let it = slanders()[0];
+    let evidence =
+        Evidence { reason: Reason::Silent, word_age: secs(6), voters: Voters::of([id(BROKEN)]) };
+    tell(&mut net, 0, 1, Status::Suspect, it, Some(evidence));
+    assert_eq!(net.status(0, 1), Some(Status::Suspect));
+    net.run(secs(3));
+    assert_eq!(net.status(0, 1), Some(Status::Suspect), "it did not refute");
+    let checks = net.engine(0).stats().checks;
+    tell(&mut net, 0, 1, Status::Failed, it, Some(evidence));
+    assert_eq!(net.engine(0).stats().checks, checks + 1);
+    net.run(secs(8));
+    assert_eq!(wronged(&net, is_failed, &[]), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "a case that is dropped in doubt is never opened again, since its subject is suspected: \
+            the member stays suspect for ever"]
+fn a_suspicion_comes_to_a_verdict_though_all_were_in_doubt_meanwhile() {
+    let mut net = settled(8);
+    net.kill(3);
+    let suspected = |net: &Net| (0..8).all(|at| net.status(at, 3) != Some(Status::Alive));
+    let end = net.now + secs(6);
+    assert!(net.run_until(end, suspected));
+    // Nobody hears anybody for a while: all gate themselves, and drop what they were judging.
+    net.passes = Box::new(|_, _| false);
+    net.run(secs(4));
+    net.passes = Box::new(|_, _| true);
+    net.run(secs(30));
+    for at in (0..8).filter(|at| *at != 3) {
+        assert_eq!(net.status(at, 3), Some(Status::Failed), "at {at}");
+        assert_eq!(net.count(at, Status::Alive), 7, "at {at}");
     }
 }
 

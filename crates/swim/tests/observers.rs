@@ -609,7 +609,7 @@ fn a_clock_that_reads_anything_changes_nobodys_pings() {
     let readings: [fn(Time) -> u16; 4] = [
         |now| (now.since(Time::ZERO).as_millis() / 7 % (1 << 14)) as u16,
         |_| 0,
-        |now| (now.since(Time::ZERO).as_micros() * 2_654_435_761 >> 7) as u16 % (1 << 14),
+        |now| ((now.since(Time::ZERO).as_micros() * 2_654_435_761) >> 7) as u16 % (1 << 14),
         |_| (1 << 14) - 1,
     ];
     let right = pings(None);

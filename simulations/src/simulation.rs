@@ -225,7 +225,7 @@ impl Simulation {
     /// Plays the scenario to its end and judges it.
     pub fn run(mut self) -> Report {
         self.run_until(Time::ZERO + self.scenario.duration);
-        self.report()
+        self.report_after_what_is_on_its_way()
     }
 
     /// Lets virtual time pass until `until`.

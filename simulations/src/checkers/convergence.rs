@@ -78,7 +78,7 @@ pub(crate) fn difference(views: &[View], hash: impl Fn(&View) -> u64) -> Option<
 }
 
 /// When the views became one, and whether they stayed so.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Convergence {
     limit: Option<Duration>,
     /// Since when every look found the views to be one.
@@ -95,6 +95,11 @@ impl Convergence {
     /// Whether a look at `at` found the views to be one.
     pub(crate) fn looked(&mut self, at: Time, one: bool) {
         self.since = if one { self.since.or(Some(at)) } else { None };
+    }
+
+    /// Whether the latest look found the views to be one.
+    pub(crate) fn is_one(&self) -> bool {
+        self.since.is_some()
     }
 
     /// What the last look, at `at`, found wrong.

@@ -169,7 +169,7 @@ impl Engine {
     pub(crate) fn covers(&mut self) -> bool {
         let observers = &mut self.observers;
         observers.rounds = observers.rounds.wrapping_add(1);
-        self.config.detector == Detector::Observers && observers.rounds % COVER_EVERY == 0
+        self.config.detector == Detector::Observers && observers.rounds.is_multiple_of(COVER_EVERY)
     }
 
     /// Pings a member that may be nobody's subject: where views differ, none is forgotten so. Its

@@ -23,6 +23,12 @@ pub const LATENCY: Duration = Duration::from_millis(1);
 /// Whether something from one node (by place) reaches another.
 pub type Rule = Box<dyn Fn(usize, usize) -> bool>;
 
+/// What a node's datagrams say otherwise than its engine wrote, if anything.
+pub type Forgery = Box<dyn Fn(Time, usize, &Datagram) -> Option<Heartbeat>>;
+
+/// When a stream that nobody answers has timed out.
+pub const STREAM_TIMEOUT: Duration = Duration::from_secs(5);
+
 pub struct Net {
     pub now: Time,
     pub engines: Vec<Option<Engine>>,
@@ -30,11 +36,16 @@ pub struct Net {
     pub passes: Rule,
     /// Whether streams can be opened at all.
     pub streams: bool,
+    /// Whether a stream that finds nobody hangs until it times out; otherwise it is refused.
+    pub silent: bool,
+    /// What is changed in datagrams on their way.
+    pub forges: Forgery,
     /// Whether datagrams that tell of anybody are lost; heartbeats alone get through.
     pub hush: bool,
     /// Every datagram that was sent, decoded: when, by whom.
     pub log: Vec<(Time, usize, Datagram)>,
     flying: BTreeMap<(Time, u64), Flight>,
+    hanging: BTreeMap<(Time, u64), (usize, StreamId)>,
     sent: Cell<u64>,
 }
 
@@ -113,6 +124,14 @@ pub fn datagram(speaker: &Engine, cluster: ClusterId, body: &Body, updates: &[Up
     datagram.finish().to_vec()
 }
 
+/// The same datagram with another heartbeat.
+fn forged(speaker: &Engine, heartbeat: &Heartbeat, it: &Datagram) -> Vec<u8> {
+    let Config { cluster, datagram_budget, .. } = *speaker.config();
+    let mut datagram = DatagramBuilder::new(cluster, datagram_budget, heartbeat, &it.body);
+    datagram.pack(&it.updates);
+    datagram.finish().to_vec()
+}
+
 #[allow(dead_code, reason = "each test file uses the part that it needs")]
 impl Net {
     /// Nodes that do not know each other yet.
@@ -127,9 +146,12 @@ impl Net {
             events: Vec::new(),
             passes: Box::new(|_, _| true),
             streams: true,
+            silent: false,
+            forges: Box::new(|_, _, _| None),
             hush: false,
             log: Vec::new(),
             flying: BTreeMap::new(),
+            hanging: BTreeMap::new(),
             sent: Cell::new(0),
         }
     }
@@ -192,7 +214,9 @@ impl Net {
         while !done(self) {
             let timers = self.engines.iter().flatten().filter_map(Engine::poll_timeout);
             let arrivals = self.flying.keys().next().map(|(at, _)| *at);
-            let Some(next) = timers.chain(arrivals).min().filter(|at| *at <= end) else {
+            let timeouts = self.hanging.keys().next().map(|(at, _)| *at);
+            let Some(next) = timers.chain(arrivals).chain(timeouts).min().filter(|at| *at <= end)
+            else {
                 self.now = end;
                 return done(self);
             };
@@ -216,6 +240,13 @@ impl Net {
     fn step(&mut self) {
         self.arrive();
         let now = self.now;
+        while let Some(stream) = self.hanging.first_entry().filter(|s| s.key().0 <= now) {
+            let (place, id) = stream.remove();
+            if let Some(engine) = &mut self.engines[place] {
+                engine.stream_closed(now, id, StreamEnd::Failed("timed out".to_owned()));
+                self.pump(place);
+            }
+        }
         for place in 0..self.engines.len() {
             let due = |e: &Engine| e.poll_timeout().is_some_and(|at| at <= now);
             if let Some(engine) = self.engines[place].as_mut().filter(|e| due(e)) {
@@ -248,6 +279,10 @@ impl Net {
                 assert!(transmit.bytes.len() <= engine.config().datagram_budget);
                 let cluster = engine.config().cluster;
                 let datagram = decode_datagram(cluster, &transmit.bytes).expect("a valid datagram");
+                let bytes = match (self.forges)(now, place, &datagram) {
+                    Some(heartbeat) => forged(engine, &heartbeat, &datagram),
+                    None => transmit.bytes.to_vec(),
+                };
                 let hushed = self.hush && !datagram.updates.is_empty();
                 self.log.push((now, place, datagram));
                 let own = engine.table().own_attributes().address;
@@ -256,7 +291,7 @@ impl Net {
                 {
                     let seq = self.sent.get();
                     self.sent.set(seq + 1);
-                    let flight = Flight { from: own, to, bytes: transmit.bytes.to_vec() };
+                    let flight = Flight { from: own, to, bytes };
                     self.flying.insert((now + LATENCY, seq), flight);
                 }
             } else if let Some(open) = engine.poll_stream() {
@@ -281,6 +316,12 @@ impl Net {
         let server = place.filter(|place| (self.passes)(*place, caller));
         let from = address(caller);
         let Some(server) = server else {
+            if self.silent {
+                let seq = self.sent.get();
+                self.sent.set(seq + 1);
+                self.hanging.insert((now + STREAM_TIMEOUT, seq), (caller, id));
+                return;
+            }
             self.engine(caller).stream_closed(now, id, StreamEnd::Refused);
             return;
         };

@@ -77,6 +77,8 @@ struct Case {
     floor: Time,
     /// The latest word of it that anyone asked had.
     word: Time,
+    /// Who is no observer of it leaves it to them for so long.
+    after: Duration,
     stage: Stage,
     round: Round,
     /// Rounds in which nobody vouched.
@@ -94,7 +96,8 @@ pub(crate) struct Verdicts<'a> {
 impl Case {
     fn new(life: Life, silent_since: Time, floor: Time, stage: Stage, due: Time) -> Case {
         let round = Round::default();
-        Case { life, silent_since, floor, word: floor, stage, round, silent_rounds: 0, due }
+        let after = Duration::ZERO;
+        Case { life, silent_since, floor, word: floor, after, stage, round, silent_rounds: 0, due }
     }
 
     fn verdicts(&self) -> Verdicts<'_> {
@@ -226,7 +229,13 @@ impl Engine {
             _ => silent_since,
         };
         let (floor, due) = (lost - timing.period, now + timing.refusal());
-        let case = Case::new(life, silent_since, floor, Stage::Port, due);
+        let mut case = Case::new(life, silent_since, floor, Stage::Port, due);
+        let own = self.table.own_id();
+        let mut observers = self.table.live_before(subject).take(REACH);
+        if !observers.any(|id| id == own) {
+            case.after = timing.period;
+        }
+        drop(observers);
         self.observers.cases.open(subject, case);
         self.stats.cases += 1;
     }
@@ -251,7 +260,8 @@ impl Engine {
     }
 
     pub(crate) fn receive_opinion(&mut self, now: Time, from: MemberId, nonce: u32, it: Opinion) {
-        if self.receive_vote(now, from, nonce, it.verdict) {
+        if self.receive_support(now, from, nonce) || self.receive_vote(now, from, nonce, it.verdict)
+        {
             return;
         }
         self.observers.cases.weigh_in(now, nonce, from, it);
@@ -321,7 +331,12 @@ impl Engine {
         self.stats.queries_sent += chosen.len() as u64;
         let timing = self.observers.timing;
         let wave = self.answer_time(subject) * 2 + timing.margin();
-        let wait = if chosen.is_empty() { timing.refusal() } else { wave };
+        let wait = match (chosen.is_empty(), link.refuses() && !link.is_refused()) {
+            (false, _) => wave,
+            // The second ping is to have its time.
+            (true, true) => self.answer_time(subject) + timing.refusal(),
+            (true, false) => timing.refusal(),
+        };
         let deadline = self.deadline(case);
         case.due = if stage == Stage::Last { (now + wait).max(deadline) } else { now + wait };
         case.stage = stage;
@@ -376,7 +391,7 @@ impl Engine {
     /// When the detection time since the last word of the subject is over; of two members the other
     /// is given twice the time, since there is nobody to ask.
     fn deadline(&self, case: &Case) -> Time {
-        case.word.max(case.floor) + self.time_given()
+        case.word.max(case.floor) + self.time_given() + case.after
     }
 
     fn time_given(&self) -> Duration {
@@ -426,6 +441,12 @@ impl Engine {
             self.convict(now, subject, &case.verdicts(), Reason::Silent);
             return false;
         }
+        let last = self.answer_time(subject) * 2 + timing.margin();
+        if case.stage == Stage::Last && deadline <= now + last {
+            // Somebody had word a little later than was thought: no new round for that.
+            case.due = deadline;
+            return true;
+        }
         if now < public {
             case.stage = Stage::Private;
             case.due = public;
@@ -433,7 +454,6 @@ impl Engine {
         }
         self.accuse_with(now, subject, &case.verdicts(), Status::Suspect, Reason::Silent);
         case.stage = Stage::Suspected;
-        let last = self.answer_time(subject) * 2 + timing.margin();
         case.due = (deadline - last).max(now);
         true
     }

@@ -2,6 +2,9 @@
 //!
 //! ```text
 //!   failed, silent, once in 10 min           back at once
+//!   else, a period and a half later          members at random are asked: do most answer?
+//!     they do                                one spoke ill of it: back at once, it does not count
+//!     they do not, they hold it as failed    held, as follows
 //!   failed, link                             after 10 s on a good link
 //!   failed n times in 10 min, n >= 2         after 30 s * 4^(n-2) on a good link, at most 10 min
 //!   the link stays bad                       silent: after four times as long; link: after 30 min
@@ -13,10 +16,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use headcount_state::{MemberId, Reason, Status, Time, Update};
+use headcount_wire::Body;
+use rand::RngExt;
 
 use super::pings::Purpose;
 use crate::engine::Engine;
 use crate::event::Event;
+use crate::outbox::Outgoing;
 
 /// Failures count for so long.
 const WINDOW: Duration = Duration::from_secs(600);
@@ -39,6 +45,9 @@ const LINK_LONGEST: Duration = Duration::from_secs(1_800);
 /// The link is good while at most half of the last so many pings were lost.
 const PINGS: usize = 10;
 
+/// So many are asked whether they believe that this node has failed.
+const ASKED: usize = 5;
+
 /// With fewer others lost at the time, or less than a tenth of all, it was no cut.
 const CUT_MIN: usize = 2;
 
@@ -54,7 +63,21 @@ pub(crate) struct Holding {
     failures: VecDeque<Time>,
     /// Others that this node lost lately, as far as it remembers.
     lost: VecDeque<(Time, MemberId)>,
+    accused: Option<Accused>,
     hold: Option<Hold>,
+}
+
+/// It is said to have failed, and finds out who believes that.
+#[derive(Clone, Debug)]
+struct Accused {
+    claim: Update,
+    reason: Reason,
+    wait: Duration,
+    nonce: u32,
+    /// Those who were asked and have not answered; empty before anybody is asked.
+    asked: Vec<MemberId>,
+    answered: usize,
+    due: Time,
 }
 
 #[derive(Clone, Debug)]
@@ -90,17 +113,20 @@ impl Hold {
 }
 
 impl Holding {
+    /// Whether this node accuses nobody, since it was failed itself.
     pub(crate) fn is_held(&self) -> bool {
-        self.hold.is_some()
+        self.hold.is_some() || self.accused.is_some()
     }
 
     /// What was waited for is over.
     pub(crate) fn let_go(&mut self) {
         self.hold = None;
+        self.accused = None;
     }
 
     pub(crate) fn next_due(&self) -> Option<Time> {
-        self.hold.as_ref().map(|hold| hold.due)
+        let accused = self.accused.as_ref().map(|accused| accused.due);
+        accused.or(self.hold.as_ref().map(|hold| hold.due))
     }
 
     pub(crate) fn record(&mut self, now: Time, answered: bool) {
@@ -152,6 +178,9 @@ impl Engine {
         if !mine || refuted || !self.observes() || !self.takes_part() {
             return false;
         }
+        if self.observers.holding.accused.is_some() {
+            return true;
+        }
         if self.was_cut_off(now, update) {
             return false;
         }
@@ -160,9 +189,67 @@ impl Engine {
         if wait.is_zero() {
             return false;
         }
+        self.observers.drop_judgements();
+        self.observers.holding.accused = Some(Accused {
+            claim: update.clone(),
+            reason,
+            wait,
+            nonce: self.rng.random(),
+            asked: Vec::new(),
+            answered: 0,
+            // By then it has spread, if it is believed.
+            due: now + self.config.period * 3 / 2,
+        });
+        true
+    }
+
+    /// Asks members at random about this node itself: who holds it as failed does not answer.
+    fn ask_who_believes_it(&mut self, now: Time, mut accused: Accused) {
+        let mut asked = Vec::with_capacity(ASKED);
+        self.peers.sample(&mut self.rng, ASKED, &[], &mut asked);
+        for id in &asked {
+            let Some(address) = self.peer_address(*id) else { continue };
+            let body = Body::Query {
+                nonce: accused.nonce,
+                subject: self.own_target(),
+                since: Duration::ZERO,
+                refused: false,
+                contest: false,
+            };
+            self.send(Outgoing::new(address, Some(*id), body));
+        }
+        accused.asked = asked;
+        accused.due = now + self.config.period / 2;
+        self.observers.holding.accused = Some(accused);
+    }
+
+    /// Somebody answers whether it holds this node as alive; false if that was not asked.
+    pub(crate) fn receive_support(&mut self, now: Time, from: MemberId, nonce: u32) -> bool {
+        let accused = self.observers.holding.accused.as_mut();
+        let Some(accused) = accused.filter(|accused| accused.nonce == nonce) else { return false };
+        if let Some(place) = accused.asked.iter().position(|id| *id == from) {
+            accused.asked.swap_remove(place);
+            accused.answered += 1;
+            if accused.answered * 2 > ASKED {
+                accused.due = now;
+            }
+        }
+        true
+    }
+
+    /// Most believe it, or most do not.
+    fn settle_accusation(&mut self, now: Time, accused: &Accused) {
+        let Accused { claim, reason, wait, answered, asked, .. } = accused;
+        let (reason, wait) = (*reason, *wait);
+        if answered * 2 > answered + asked.len() {
+            // Who fails one that others hear speaks for itself alone.
+            self.observers.holding.failures.pop_back();
+            self.absorb_own(now, claim);
+            return;
+        }
         let longest = if reason == Reason::Link { LINK_LONGEST } else { wait * PATIENCE };
-        if !self.table.hold_own(now, update) {
-            return false;
+        if !self.table.hold_own(now, claim) {
+            return;
         }
         self.stop_judging();
         self.observers.holding.hold = Some(Hold {
@@ -175,7 +262,6 @@ impl Engine {
             due: now,
         });
         self.events.push_back(Event::Held { reason, wait });
-        true
     }
 
     /// Whether this node lost others at the time when it was lost: then it was a cut.
@@ -193,6 +279,13 @@ impl Engine {
 
     /// The next ping of a held member, or the end of the wait.
     pub(crate) fn hold_due(&mut self, now: Time) {
+        if let Some(accused) = self.observers.holding.accused.take_if(|it| it.due <= now) {
+            if accused.asked.is_empty() && accused.answered == 0 {
+                self.ask_who_believes_it(now, accused);
+            } else {
+                self.settle_accusation(now, &accused);
+            }
+        }
         let Some(hold) = self.observers.holding.hold.as_mut().filter(|hold| hold.due <= now) else {
             return;
         };

@@ -139,7 +139,13 @@ impl Engine {
         }
         let ring = self.ring();
         let doubted = |id: MemberId| self.is_doubted(id);
-        for id in ring.subjects_beyond(self.table.own_id(), REACH, doubted) {
+        let beyond = ring.subjects_beyond(self.table.own_id(), REACH, doubted);
+        self.watch_also(now, beyond);
+    }
+
+    /// Pings members besides the one whose turn it is, unless they are asked already.
+    fn watch_also(&mut self, now: Time, members: Vec<MemberId>) {
+        for id in members {
             let asked = self.observers.cases.contains(id) || self.observers.pings.waits_for(id);
             if !asked {
                 self.ping_subject(now, id, Purpose::Watch);
@@ -273,6 +279,11 @@ impl Engine {
         let judged = self.observers.cases.contains(id) || self.checks.contains(id);
         if self.held_life(id) == Some(life) && !judged {
             self.open_case(now, id, Opening { life, silent_since: sent });
+            // Where one process is gone others may be: this is soon known.
+            self.observers.alarm_until = now + self.observers.timing.alarm();
+            let around = self.table.live_after(self.table.own_id()).take(OBSERVERS * 2);
+            let around: Vec<MemberId> = around.collect();
+            self.watch_also(now, around);
         }
     }
 

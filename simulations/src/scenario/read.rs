@@ -282,7 +282,7 @@ events = [{ kind = "failed", about = ["n5"], at_least = 1 }]
         let field = error("nodes = [\"n5\"]", "nodez = [\"n5\"]");
         assert!(field.contains("`nodez`") && field.contains("`nodes`"), "{field}");
         let detector = error("[network]", "[engine]\ndetector = \"quorum\"\n[network]");
-        assert!(detector.contains("`swim` or `lifeguard`"), "{detector}");
+        assert!(detector.contains("`lifeguard`, `observers`"), "{detector}");
         let broken = error("[network]", "[network");
         assert!(broken.starts_with("line 6"), "{broken}");
     }

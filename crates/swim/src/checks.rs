@@ -3,7 +3,7 @@
 //! ```text
 //!   old or contradicted claim ──> open (shown as suspect) ── larger word of the subject ──> over
 //!        failed / closed           │  pinged, and told the claim, once per period
-//!                                  └─ three periods ──> it answered: the claim is dropped, it
+//!                                  └─ three periods, or two pings ──> it answered: the claim is dropped, it
 //!                                                       must refute; silence: believed
 //!   for a bad link                 └─ ten pings, half a period apart ──> most were answered:
 //!                                                       dropped; otherwise believed
@@ -24,6 +24,9 @@ use crate::outbox::Outgoing;
 /// A check lasts so many periods.
 const PERIODS: u32 = 3;
 
+/// A check of what could have been refuted takes so many pings, one after the other.
+const BRIEF_PINGS: u32 = 2;
+
 /// Where a link is said to be bad, some word gets through: so many pings tell.
 const LINK_PINGS: u32 = 10;
 
@@ -39,6 +42,8 @@ pub(crate) struct Check {
     answered: u32,
     /// Its port refuses streams.
     refused: bool,
+    /// There was time to refute it: two pings will do.
+    brief: bool,
     due: Time,
 }
 
@@ -48,7 +53,11 @@ impl Check {
     }
 
     fn attempts_max(&self) -> u32 {
-        if self.is_for(Reason::Link) { LINK_PINGS } else { PERIODS }
+        match (self.is_for(Reason::Link), self.brief) {
+            (true, _) => LINK_PINGS,
+            (false, true) => BRIEF_PINGS,
+            (false, false) => PERIODS,
+        }
     }
 
     /// Whether the subject has answered well enough for what it is accused of.
@@ -88,7 +97,7 @@ pub(crate) struct Checks {
 
 impl Checks {
     /// Begins to check a claim at this time, or takes a larger one into a running check. True when it begins.
-    pub(crate) fn open(&mut self, at: Time, update: &Update, nonce: u32) -> bool {
+    pub(crate) fn open(&mut self, at: Time, update: &Update, nonce: u32, brief: bool) -> bool {
         let subject = update.claim.id;
         if let Some(check) = self.open.get_mut(&subject) {
             if update.claim.version > check.update.claim.version {
@@ -97,7 +106,8 @@ impl Checks {
             return false;
         }
         let update = update.clone();
-        let check = Check { update, nonce, attempts: 0, answered: 0, refused: false, due: at };
+        let check =
+            Check { update, nonce, attempts: 0, answered: 0, refused: false, brief, due: at };
         self.open.insert(subject, check);
         self.due.insert((at, subject));
         true
@@ -164,7 +174,7 @@ impl Checks {
         let gone = check.attempts > 0 && check.refused && !check.is_well();
         if check.attempts < check.attempts_max() && !gone {
             check.attempts += 1;
-            let soon = check.attempts == 1;
+            let soon = check.attempts == 1 || check.brief;
             let wait = if link { period / 2 } else { period };
             check.due = now + if soon { answer } else { wait };
             self.due.insert((check.due, subject));
@@ -225,7 +235,9 @@ impl Engine {
         // In a large cluster all who doubt it do not ask at one instant.
         let spread = self.config.period.mul_f64(self.rng.random::<f64>());
         let at = if self.table.live_len() > AT_ONCE_MAX { now + spread } else { now };
-        if !self.checks.open(at, update, nonce) {
+        let fresh = update.age <= self.config.check_age && self.observes();
+        let brief = fresh && self.could_have_been_refuted(now, update);
+        if !self.checks.open(at, update, nonce, brief) {
             return;
         }
         self.stats.checks += 1;
@@ -299,8 +311,11 @@ mod tests {
     fn the_subject_is_pinged_each_period_and_judged_after_three() {
         let period = Duration::from_secs(1);
         let mut checks = Checks::default();
-        assert!(checks.open(Time::ZERO, &failed(0), 7));
-        assert!(!checks.open(Time::ZERO, &failed(1), 8), "a larger claim joins the running check");
+        assert!(checks.open(Time::ZERO, &failed(0), 7, false));
+        assert!(
+            !checks.open(Time::ZERO, &failed(1), 8, false),
+            "a larger claim joins the running check"
+        );
         for second in 0..3u64 {
             let now = Time::from_millis(second * 1_000);
             assert_eq!(checks.next_due(), Some(now));
@@ -319,7 +334,7 @@ mod tests {
     #[test]
     fn a_closed_check_takes_no_more_steps() {
         let mut checks = Checks::default();
-        checks.open(Time::ZERO, &failed(0), 7);
+        checks.open(Time::ZERO, &failed(0), 7, false);
         assert!(checks.close(MemberId::of("x")));
         let period = Duration::from_secs(1);
         assert!(checks.pop_due(Time::MAX, period, period).is_none());
@@ -329,7 +344,7 @@ mod tests {
     fn a_subject_whose_port_refuses_is_judged_when_a_ping_has_had_its_time() {
         let (period, answer) = (Duration::from_secs(1), Duration::from_millis(200));
         let mut checks = Checks::default();
-        checks.open(Time::ZERO, &failed(0), 7);
+        checks.open(Time::ZERO, &failed(0), 7, false);
         checks.refused(MemberId::of("x"), false);
         assert!(!checks.open[&MemberId::of("x")].refused, "it may be a firewall");
         checks.refused(MemberId::of("x"), true);
@@ -342,7 +357,7 @@ mod tests {
     fn only_an_answer_to_the_check_counts_as_one() {
         let subject = MemberId::of("x");
         let mut checks = Checks::default();
-        checks.open(Time::ZERO, &failed(0), 7);
+        checks.open(Time::ZERO, &failed(0), 7, false);
         checks.answered(subject, 8);
         checks.answered(MemberId::of("y"), 7);
         assert!(!checks.open[&subject].is_well());

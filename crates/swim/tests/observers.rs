@@ -126,7 +126,6 @@ fn a_crash_of_the_process_alone_is_known_within_two_seconds() {
 /// Up to 33 members nobody is told by a quorum that it can know: each checks the verdict, and
 /// only then tells it on.
 #[test]
-#[ignore = "takes up to 2.9 s: each checks the verdict for half a second before it tells it on"]
 fn a_crash_of_the_process_alone_is_known_to_thirty_within_two_seconds() {
     for dead in [3, 17] {
         let mut net = settled(30);
@@ -215,8 +214,6 @@ fn of_two_silence_is_declared_after_twice_the_time() {
 }
 
 #[test]
-#[ignore = "takes 4.2 to 5.1 s: a refusal that comes before the second lost ping is weighed at the \
-            half of the detection time"]
 fn of_two_a_refusal_is_declared_at_once() {
     let mut net = settled(2);
     net.silent = false;
@@ -226,7 +223,6 @@ fn of_two_a_refusal_is_declared_at_once() {
 }
 
 #[test]
-#[ignore = "takes up to 6 s of 3 and 20 s of 10: who hears nobody tries one port a period"]
 fn whoever_is_left_sees_all_others_failed_within_three_seconds_when_their_ports_refuse() {
     for nodes in [3, 10] {
         for left in 0..nodes {
@@ -382,8 +378,6 @@ fn slandered(slanders: impl IntoIterator<Item = Slander>) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "a member that is told twice that it has failed, or once that its link is bad, is held and \
-            answers nobody, though nobody believes it: the claim is under check everywhere"]
 fn one_broken_node_cannot_make_a_member_fail_that_answers() {
     assert_eq!(slandered(slanders()), Vec::<String>::new());
 }
@@ -477,6 +471,8 @@ fn who_fails_twice_is_held_says_so_and_comes_back_after_its_wait() {
     assert_eq!(count(&net, 4, is_held), 0, "the first time");
     assert_eq!(net.status(0, 4), Some(Status::Alive));
     trouble(&mut net, cut_off(4), secs(10));
+    // It waits until all know of it, and asks who believes it.
+    net.run(secs(2));
     let held = net.now;
     let thirty = Event::Held { reason: Reason::Silent, wait: secs(30) };
     assert_eq!(net.events_at(4).filter(|event| **event == thirty).count(), 1);
@@ -569,8 +565,6 @@ fn a_member_that_is_heard_is_not_failed_though_it_never_heard_of_its_suspicion()
 }
 
 #[test]
-#[ignore = "a case that is dropped in doubt is never opened again, since its subject is suspected: \
-            the member stays suspect for ever"]
 fn a_suspicion_comes_to_a_verdict_though_all_were_in_doubt_meanwhile() {
     let mut net = settled(8);
     net.kill(3);

@@ -1,11 +1,11 @@
 //! Whether a verdict that somebody tells is believed at once.
 //!
 //! ```text
-//!   this node finds the member silent, or its link bad, too    believed
-//!   the member was heard, later than the verdict allows         checked
-//!   suspected here for a while, and not refuted                 believed
+//!   the member was heard, later than the verdict allows         checked (checks.rs)
+//!   this node finds the member silent, or its link bad, too     believed
 //!   large cluster, and the accuser and a voter watch it         believed
-//!   anything else                                               checked (checks.rs)
+//!   suspected here for a while, and not refuted                 checked briefly
+//!   anything else                                               checked
 //! ```
 //! So one broken node that calls everybody failed removes nobody who answers; and since a verdict is
 //! never refused, only checked, no dead member stays alive in the view of one that knows other
@@ -44,13 +44,16 @@ impl Engine {
         if silent_here || (reason == Some(Reason::Link) && bad_here) {
             return Grace::Closed;
         }
-        let suspected = self.suspicions.running_since(id, update.claim.version);
-        if suspected.is_some_and(|since| now.since(since) >= timing.refutable()) {
-            return Grace::Closed;
-        }
         let large = self.table.live_len() > REACH + 1;
         let voted = evidence.is_some_and(|evidence| self.is_quorum(id, update.accuser, &evidence));
         if large && voted { Grace::Closed } else { Grace::Open }
+    }
+
+    /// Whether a verdict follows a suspicion that could have been refuted since it is known here.
+    pub(crate) fn could_have_been_refuted(&self, now: Time, update: &Update) -> bool {
+        let suspected = self.suspicions.running_since(update.claim.id, update.claim.version);
+        let refutable = self.observers.timing.refutable();
+        suspected.is_some_and(|since| now.since(since) >= refutable)
     }
 
     /// Whether the accuser and another voter watch the member, as this node sees the ring.

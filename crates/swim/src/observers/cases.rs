@@ -307,7 +307,7 @@ impl Engine {
 
     /// Asks those whose turn it is, and pings the subject itself meanwhile.
     fn ask(&mut self, now: Time, subject: MemberId, case: &mut Case, stage: Stage) {
-        let chosen = self.whom_to_ask(subject, case, stage);
+        let chosen = self.whom_to_ask(now, subject, case, stage);
         if stage != Stage::Rest && stage != Stage::Deputies {
             case.round = Round { nonce: self.rng.random(), ..Round::default() };
             self.ping_subject(now, subject, Purpose::Evidence);
@@ -344,6 +344,7 @@ impl Engine {
 
     fn whom_to_ask(
         &mut self,
+        now: Time,
         subject: MemberId,
         case: &Case,
         stage: Stage,
@@ -357,7 +358,11 @@ impl Engine {
         let mut observers = self.ring().observers(subject, REACH, doubted);
         let deputies = |not: &[MemberId], count: usize| {
             let heard = self.contacts.latest(count + not.len() + 2);
-            let fresh = heard.into_iter().filter(|id| *id != subject && !not.contains(id));
+            let lately = now - self.observers.timing.silence();
+            let fresh = heard.into_iter().filter(|id| {
+                let at = self.contacts.get(*id).map(|contact| contact.at);
+                *id != subject && !not.contains(id) && at.is_some_and(|at| at >= lately)
+            });
             fresh.filter(|id| !doubted(*id)).take(count).collect::<Vec<MemberId>>()
         };
         let chosen: Vec<MemberId> = match stage {

@@ -113,10 +113,14 @@ impl Engine {
         self.local_health.stretch(timeout).min(timing.period.max(timeout))
     }
 
+    /// Opens streams to subjects that have not answered over one yet. In a small cluster to the others
+    /// too: if most processes are gone they are subjects at once, and it is too late to learn that.
     fn greet_subjects(&mut self, now: Time) {
         let mut greeted = 0;
-        for place in 0..self.observers.subjects.len() {
-            let id = self.observers.subjects[place];
+        let own = self.table.own_id();
+        let small = self.table.live_len() <= 2 * OBSERVERS + 1;
+        let near = self.table.live_after(own).take(if small { 2 * OBSERVERS } else { OBSERVERS });
+        for id in near.collect::<Vec<MemberId>>() {
             let Some(record) = self.table.get(id) else { continue };
             let (process, address) = (record.claim.life().instance, record.attributes.address);
             if self.observers.links.get(id).answered_by_stream(process, address) {

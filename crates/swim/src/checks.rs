@@ -169,9 +169,11 @@ impl Checks {
         let (at, subject) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
         self.due.remove(&(at, subject));
         let check = self.open.get_mut(&subject)?;
-        // Who neither answers nor lets a stream through is gone.
+        // Who neither answers nor lets a stream through is gone; unless others say that it does not,
+        // those who may reach it are asked as well.
         let link = check.is_for(Reason::Link);
-        let gone = check.attempts > 0 && check.refused && !check.is_well();
+        let asked = if check.is_for(Reason::Refused) { 1 } else { 2 };
+        let gone = check.attempts >= asked && check.refused && !check.is_well();
         if check.attempts < check.attempts_max() && !gone {
             check.attempts += 1;
             let soon = check.attempts == 1 || check.brief;
@@ -341,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_whose_port_refuses_is_judged_when_a_ping_has_had_its_time() {
+    fn a_subject_whose_port_refuses_is_judged_when_relays_have_been_asked() {
         let (period, answer) = (Duration::from_secs(1), Duration::from_millis(200));
         let mut checks = Checks::default();
         checks.open(Time::ZERO, &failed(0), 7, false);
@@ -350,6 +352,8 @@ mod tests {
         checks.refused(MemberId::of("x"), true);
         assert!(checks.pop_due(Time::ZERO, period, answer).is_some());
         let step = checks.pop_due(Time::from_millis(200), period, answer);
+        assert!(matches!(step, Some(CheckStep::Ping { relays: true, .. })), "{step:?}");
+        let step = checks.pop_due(Time::from_millis(1_200), period, answer);
         assert!(matches!(step, Some(CheckStep::Judge { answered: false, .. })), "{step:?}");
     }
 

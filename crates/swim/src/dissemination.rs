@@ -60,9 +60,17 @@ pub(crate) struct Dissemination {
     ranks: BTreeMap<MemberId, Rank>,
     order: BTreeSet<(Rank, MemberId)>,
     next: u64,
+    /// Failures are told so many times more than other claims.
+    failed_more: u32,
 }
 
 impl Dissemination {
+    /// Nothing to tell. Failures will be told so many times more than other claims: they come many at a
+    /// time, when hashes do not find whom the copies missed.
+    pub(crate) fn new(failed_more: u32) -> Dissemination {
+        Dissemination { failed_more, ..Dissemination::default() }
+    }
+
     /// Begins to tell of `id`, from the start if it was being told already. False when that
     /// pushed the least urgent claim out.
     pub(crate) fn tell(&mut self, id: MemberId, lane: Lane) -> bool {
@@ -125,7 +133,7 @@ impl Dissemination {
 
     fn count(&mut self, id: MemberId, limit: u32) {
         if let Some(mut rank) = self.remove(id)
-            && rank.told + 1 < limit
+            && rank.told + 1 < limit + if rank.lane == Lane::Failed { self.failed_more } else { 0 }
         {
             rank.told += 1;
             self.ranks.insert(id, rank);

@@ -96,6 +96,9 @@ pub(crate) const AGREEMENT_PERIODS: u32 = 10;
 /// An engine alone remembers the bytes of so many attributes, and of as many before them.
 const ATTRIBUTES_POOLED: usize = 256;
 
+/// Failures are told to so many more peers than [`Config::copies`] says.
+const FAILED_MORE: u32 = 2;
+
 /// What header, heartbeat and the largest body take of a datagram, at most.
 pub(crate) const OVERHEAD_BYTES_MAX: usize = 160;
 
@@ -207,6 +210,7 @@ impl Engine {
         attributes.check()?;
         check_size(&config, &attributes)?;
         let table = Table::new(attributes, config.limits, now);
+        let failed_more = if config.spreads_as_memberlist { 0 } else { FAILED_MORE };
         let mut engine = Engine {
             epoch: 0,
             own: Target::of(table.own_id(), own.life),
@@ -218,7 +222,7 @@ impl Engine {
             local_health: LocalHealth::for_detector(&config),
             suspicions: Suspicions::default(),
             checks: Checks::default(),
-            dissemination: Dissemination::default(),
+            dissemination: Dissemination::new(failed_more),
             check_rounds: 0,
             pace: Pace::new(config.period * 3 / 2),
             hurry: Hurry::new(config.gossip_interval),

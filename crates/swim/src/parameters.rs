@@ -139,7 +139,7 @@ impl Engine {
         }
         self.stop_judging();
         self.local_health = LocalHealth::for_detector(&self.config);
-        self.observers = Box::new(Observers::new(&self.config, now));
+        *self.observers = Observers::new(&self.config, now);
         self.pace = Pace::new(self.config.period * 3 / 2);
         self.hurry = Hurry::new(self.config.gossip_interval);
         self.bulk = Bulk::new(self.config.period, now);

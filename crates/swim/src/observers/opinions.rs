@@ -16,6 +16,7 @@ use headcount_state::{Life, MemberId, Time};
 use headcount_wire::{Body, Target, Verdict};
 
 use super::pings::Purpose;
+use super::timing::REACH;
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
 
@@ -71,6 +72,8 @@ impl Question {
 struct Asked {
     at: Time,
     silent_since: Time,
+    /// By one that watches it, who will come to a verdict.
+    by_observer: bool,
     /// When this node found it silent itself.
     confirmed: Option<Time>,
 }
@@ -86,9 +89,9 @@ pub(crate) struct Opinions {
 }
 
 impl Opinions {
-    /// Whether another node has asked about a member since then.
+    /// Whether another observer of a member has asked about it since then.
     pub(crate) fn asked_since(&self, subject: MemberId, since: Time) -> bool {
-        self.asked.get(&subject).is_some_and(|asked| asked.at > since)
+        self.asked.get(&subject).is_some_and(|asked| asked.at > since && asked.by_observer)
     }
 
     /// Since when the member was silent, as those said who asked.
@@ -132,14 +135,15 @@ impl Opinions {
         *count <= QUERIES_PER_PERIOD
     }
 
-    fn remember(&mut self, now: Time, subject: MemberId, silent_since: Time) {
+    fn remember(&mut self, now: Time, subject: MemberId, silent_since: Time, by_observer: bool) {
         if self.asked.len() >= REMEMBERED_MAX && !self.asked.contains_key(&subject) {
             let oldest = self.asked.iter().min_by_key(|(_, asked)| asked.at).map(|(id, _)| *id);
             oldest.map(|oldest| self.asked.remove(&oldest));
         }
-        let asked =
-            self.asked.entry(subject).or_insert(Asked { at: now, silent_since, confirmed: None });
+        let fresh = Asked { at: now, silent_since, by_observer, confirmed: None };
+        let asked = self.asked.entry(subject).or_insert(fresh);
         asked.at = now;
+        asked.by_observer = by_observer;
         asked.silent_since = silent_since;
     }
 
@@ -207,7 +211,8 @@ impl Engine {
             return self.measure(now, id, life, Some(asker));
         }
         let silent_since = now - since;
-        self.observers.opinions.remember(now, id, silent_since);
+        let by_observer = self.table.live_before(id).take(REACH).any(|observer| observer == sender);
+        self.observers.opinions.remember(now, id, silent_since, by_observer);
         let link = self.observers.links.get(id);
         if let Some(acked) = link.acked.filter(|acked| *acked >= silent_since)
             && !self.observers.doubt.is_quarantined(now)

@@ -1,10 +1,11 @@
 //! A `headcount agent` process.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::SystemTime;
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use crate::program::{members, program};
 
@@ -14,7 +15,7 @@ use crate::program::{members, program};
 pub struct Agent {
     child: Child,
     name: String,
-    log: File,
+    log: NamedTempFile,
     /// Its address for gossip.
     pub gossip: String,
     /// Its address for HTTP.
@@ -24,14 +25,19 @@ pub struct Agent {
 impl Agent {
     /// Starts an agent of this name on free loopback ports, with a short protocol period.
     pub fn start(name: &str, seeds: &[&str]) -> Agent {
+        Agent::start_with(name, seeds, &["--period", "200ms"])
+    }
+
+    /// The same with these flags.
+    pub fn start_with(name: &str, seeds: &[&str], flags: &[&str]) -> Agent {
         let mut command = Command::new(program());
         command.args(["agent", "--name", name, "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
-        command.args(["--cluster", "end-to-end", "--period", "200ms"]);
+        command.args(["--cluster", "end-to-end"]).args(flags);
         for seed in seeds {
             command.args(["--seed", seed]);
         }
-        let log = tempfile::tempfile().expect("a file for the log");
-        command.stdout(Stdio::piped()).stderr(log.try_clone().expect("the log's file"));
+        let log = NamedTempFile::new().expect("a file for the log");
+        command.stdout(Stdio::piped()).stderr(log.reopen().expect("the log's file"));
         let mut child = command.spawn().expect("the program runs");
         let stdout = child.stdout.take().expect("piped");
         let mut line = String::new();
@@ -48,6 +54,19 @@ impl Agent {
     /// Ends the process without a chance to say goodbye.
     pub fn kill(mut self) {
         self.end();
+    }
+
+    /// Sends the process a signal, as `kill` calls it: `KILL`, `STOP`, `CONT`.
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(sent.expect("kill runs").success(), "no signal to {}", self.name);
+    }
+
+    /// What this agent told of members so far, by its log: when, what, of whom.
+    pub fn news(&self) -> Vec<(SystemTime, String, String)> {
+        let text = std::fs::read_to_string(self.log.path()).unwrap_or_default();
+        text.lines().filter_map(news).collect()
     }
 
     /// The members that this agent shows, each as `(name, status, address)`, sorted by name.
@@ -67,12 +86,21 @@ impl Agent {
         let _ = self.child.wait();
     }
 
-    fn show_log(&mut self) {
-        let mut text = String::new();
-        if self.log.rewind().and_then(|()| self.log.read_to_string(&mut text)).is_ok() {
+    fn show_log(&self) {
+        if let Ok(text) = std::fs::read_to_string(self.log.path()) {
             eprintln!("log of {}:\n{text}", self.name);
         }
     }
+}
+
+/// What a line of a log tells of a member.
+fn news(line: &str) -> Option<(SystemTime, String, String)> {
+    let at = humantime::parse_rfc3339(line.split_whitespace().next()?).ok()?;
+    let field = |key: &str| {
+        let value = line.split_whitespace().find_map(|word| word.strip_prefix(key))?;
+        Some(value.trim_matches('"').to_owned())
+    };
+    Some((at, field("event=")?, field("member=")?))
 }
 
 impl Drop for Agent {

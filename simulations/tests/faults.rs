@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use headcount_sim::{
-    Expect, Fault, Kind, Latency, Report, Scenario, Sighting, Simulation, run_twice,
+    EngineSettings, Expect, Fault, Kind, Latency, Report, Scenario, Sighting, Simulation, run_twice,
 };
 use headcount_state::{Serving, Time};
+use headcount_swim::Detector;
 
 const SEC: Duration = Duration::from_secs(1);
 
@@ -207,7 +208,10 @@ fn a_fast_clock_probes_more_often_until_it_is_right_again() {
         let clock = format!(
             "kind = \"clock\"\nat = \"10s\"\nuntil = \"60s\"\nnodes = [\"n1\"]\ndrift = {drift}"
         );
-        let mut simulation = simulate(&cluster(6, &[&clock]));
+        // Observers keep in step.
+        let lifeguard =
+            EngineSettings { detector: Some(Detector::Lifeguard), ..EngineSettings::default() };
+        let mut simulation = simulate(&cluster(6, &[&clock]).engine(lifeguard));
         let mut probes = |until: u64| {
             simulation.run_until(at(until));
             [1, 2].map(|node| simulation.engine(node).unwrap().stats().probes as i64)

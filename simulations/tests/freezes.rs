@@ -55,9 +55,14 @@ fn a_stopped_process_accuses_nobody_when_it_goes_on() {
     assert_eq!(told(&simulation, 1, Kind::Suspected, 10 * SEC, 45 * SEC), 0);
 }
 
+/// SWIM: Lifeguard would probe ever more slowly, and an observer would not accuse.
+fn swim() -> EngineSettings {
+    EngineSettings { detector: Some(Detector::Swim), ..EngineSettings::default() }
+}
+
 #[test]
 fn a_blocked_process_accuses_the_one_member_that_it_was_about_to_ping() {
-    let mut simulation = simulate(&frozen(14 * SEC, FrozenTimers::Blocked));
+    let mut simulation = simulate(&frozen(14 * SEC, FrozenTimers::Blocked).engine(swim()));
     simulation.run_for(20 * SEC);
     assert_eq!(told(&simulation, 1, Kind::Suspected, 10 * SEC, 14 * SEC), 0, "not before");
     assert_eq!(told(&simulation, 1, Kind::Suspected, 14 * SEC, 14 * SEC + MS), 1, "at its release");
@@ -65,10 +70,8 @@ fn a_blocked_process_accuses_the_one_member_that_it_was_about_to_ping() {
 
 #[test]
 fn a_process_whose_timers_run_accuses_one_member_a_period_and_declares_them_dead() {
-    // Lifeguard would probe ever more slowly.
     let scenario = frozen(40 * SEC, FrozenTimers::Running);
-    let engine = EngineSettings { detector: Some(Detector::Swim), ..EngineSettings::default() };
-    let mut simulation = simulate(&scenario.engine(engine));
+    let mut simulation = simulate(&scenario.engine(swim()));
     simulation.run_for(39 * SEC);
     assert_eq!(told(&simulation, 1, Kind::Suspected, 10 * SEC, 39 * SEC), 7, "all others");
     assert!(told(&simulation, 1, Kind::Failed, 10 * SEC, 39 * SEC) > 0, "its deadlines pass");
@@ -85,7 +88,7 @@ fn suspicions_run_out_while_sends_block() {
             *field = timers;
         }
         let crash = Fault::crash(10 * SEC, Targets::nodes(&["n3"]));
-        Scenario::new("crash-then-freeze", 8, 100 * SEC).fault(crash).fault(freeze)
+        Scenario::new("crash-then-freeze", 8, 100 * SEC).engine(swim()).fault(crash).fault(freeze)
     };
     let failures = |timers| {
         let mut simulation = simulate(&freeze(timers));

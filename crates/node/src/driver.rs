@@ -348,6 +348,18 @@ fn too_many() -> StreamEnd {
 fn log(event: &Event) {
     let (kind, member) = (event.name(), event.member());
     match (event, member) {
+        (Event::Suspected(_) | Event::Failed(_), Some(member)) => {
+            let evidence = member.evidence();
+            tracing::info!(
+                event = kind,
+                member = %member.name(),
+                address = %member.address(),
+                status = %member.status(),
+                reason = evidence.map(|evidence| evidence.reason.as_str()),
+                last_word_ms = evidence.map(|evidence| evidence.word_age.as_millis() as u64),
+                "member"
+            );
+        }
         (_, Some(member)) => tracing::info!(
             event = kind,
             member = %member.name(),
@@ -358,10 +370,18 @@ fn log(event: &Event) {
         // Told by `Dialling`, which knows whether it is news.
         (Event::Seed { .. }, _) => {}
         (
-            Event::Isolated | Event::Displaced { .. } | Event::Evicted | Event::NearlyFull { .. },
+            Event::Isolated
+            | Event::CutOff { .. }
+            | Event::Held { .. }
+            | Event::Displaced { .. }
+            | Event::Evicted
+            | Event::NearlyFull { .. },
             _,
         ) => {
             tracing::warn!(event = kind, detail = ?event, "cluster");
+        }
+        (Event::ParametersChanged { .. }, _) => {
+            tracing::info!(event = kind, detail = ?event, "cluster");
         }
         _ => tracing::debug!(event = kind, detail = ?event, "cluster"),
     }

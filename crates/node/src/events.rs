@@ -104,6 +104,14 @@ impl fmt::Display for NodeEvent {
             (Event::Healed { returned, missing }, _) => {
                 write!(f, "{kind}: {returned} returned, {missing} still missing")
             }
+            (Event::CutOff { lost, of }, _) => write!(f, "{kind}: from {lost} of {of}"),
+            (Event::Held { reason, wait }, _) => {
+                write!(f, "{kind}: failed for {reason}, until its links are good for {wait:?}")
+            }
+            (Event::ParametersChanged { detector, detection_time, period }, _) => {
+                let detector = detector.as_str();
+                write!(f, "{kind}: {detector}, {detection_time:?}, period {period:?}")
+            }
             (Event::Agreed { heard }, _) => write!(f, "{kind}: all {heard} heard"),
             (Event::Diverged { agree, heard }, _) => {
                 write!(f, "{kind}: {agree} of {heard} heard agree")

@@ -33,7 +33,7 @@ impl Metrics {
     pub(crate) fn new(node: Node, events: EventCounts) -> Metrics {
         let mut registry = Registry::with_prefix("headcount");
         registry.register_collector(Box::new(NodeCollector { node }));
-        let help = "What this node saw happen to members, by event";
+        let help = "What this node saw happen, by event";
         registry.register("events", help, events.by_name);
         let help = "Events that happened faster than they could be counted by name";
         registry.register("events_missed", help, events.missed);
@@ -48,7 +48,7 @@ impl Metrics {
     }
 }
 
-/// Counts `event` if it is about a member, and what a gap swallowed.
+/// Counts `event`, unless it is about how something asked for went, and what a gap swallowed.
 pub(crate) fn count(events: &EventCounts, event: &NodeEvent) {
     let event = match event {
         NodeEvent::Event(event) => event,
@@ -58,12 +58,10 @@ pub(crate) fn count(events: &EventCounts, event: &NodeEvent) {
         }
         _ => return,
     };
-    let counted =
-        event.member().is_some() || matches!(event, Event::Forgotten(_) | Event::Isolated);
-    if !counted {
-        return;
+    let asked_for = matches!(event, Event::Seed { .. } | Event::Census(_) | Event::Departed { .. });
+    if !asked_for {
+        events.by_name.get_or_create(&[("event", event.name())]).inc();
     }
-    events.by_name.get_or_create(&[("event", event.name())]).inc();
 }
 
 #[derive(Debug)]

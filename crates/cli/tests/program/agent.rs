@@ -102,6 +102,45 @@ fn one_that_leaves_ends_well_and_is_seen_as_left() {
 }
 
 #[test]
+fn a_failed_member_is_explained() {
+    let [a, b, mut c] = cluster();
+    c.signal("KILL");
+    c.process.wait();
+    let failed = pairs([("a", "alive"), ("b", "alive"), ("c", "failed")]);
+    eventually("c is failed", || [&a, &b].into_iter().all(|agent| statuses(agent) == failed));
+    let explained = headcount(&["explain", "c", "--agent", &a.http]);
+    assert_eq!(explained.code, Some(0), "{}", explained.stderr);
+    let text = explained.stdout;
+    assert!(text.starts_with("c is failed\n") && text.contains("confirmed by"), "{text}");
+    let json = headcount(&["explain", "c", "--json", "--agent", &a.http]).json();
+    let accusation = &json["accusation"];
+    assert_eq!(keys(accusation), ["by", "last_word_s", "reason", "voters"]);
+    assert!(["a", "b"].contains(&accusation["by"].as_str().expect("a name")), "{json}");
+    let unknown = headcount(&["explain", "nobody", "--agent", &a.http]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("no member of this name"), "{}", unknown.stderr);
+}
+
+#[test]
+fn how_members_are_watched_is_changed_at_one_and_followed_by_all() {
+    let [a, b, c] = cluster();
+    let set = ["set", "--detection-time", "2s", "--detector", "lifeguard", "--agent", &b.http];
+    let ended = headcount(&set);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "set: detector lifeguard, detection time 2 s\n");
+    let told =
+        |agent: &Agent| agent.ask("GET", "/metrics", "").1.contains("event=\"parameters_changed\"");
+    eventually("all know", || [&a, &b, &c].into_iter().all(told));
+    let refused = headcount(&["set", "--detection-time", "1ms", "--agent", &b.http]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("detection_time"), "{}", refused.stderr);
+    let origin = "Origin: http://page.example\r\n";
+    let path = "/v1/parameters?detector=swim&detection_time=2s";
+    assert_eq!(b.ask("POST", path, origin).0, 403);
+    assert_eq!(b.ask("POST", "/v1/parameters?detector=phi&detection_time=2s", "").0, 400);
+}
+
+#[test]
 fn a_signal_to_end_is_a_graceful_leave() {
     let [a, mut b, mut c] = cluster();
     b.signal("TERM");

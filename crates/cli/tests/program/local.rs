@@ -55,8 +55,17 @@ fn five_nodes_converge_lose_one_and_get_it_back() {
     let view = &list(&outcome["views"])[0];
     assert_eq!(keys(view), VIEW_FIELDS);
     let member = &list(&view["members"])[0];
-    let fields =
-        ["address", "generation", "incarnation", "name", "serving", "status", "tags", "zone"];
+    let fields = [
+        "accusation",
+        "address",
+        "generation",
+        "incarnation",
+        "name",
+        "serving",
+        "status",
+        "tags",
+        "zone",
+    ];
     assert_eq!(keys(member), fields);
 }
 

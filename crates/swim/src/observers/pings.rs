@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use headcount_state::{Life, MemberId, Time};
 use headcount_wire::Target;
@@ -36,6 +37,8 @@ pub(crate) struct Ping {
     pub(crate) life: Life,
     pub(crate) address: SocketAddr,
     pub(crate) sent: Time,
+    /// How long its answer may take.
+    pub(crate) timeout: Duration,
     pub(crate) purpose: Purpose,
     /// It goes over a stream, so that silence says nothing of datagrams.
     pub(crate) by_stream: bool,
@@ -57,8 +60,9 @@ pub(crate) struct Pings {
 }
 
 impl Pings {
-    /// Remembers a ping that is late at `due`; false when too many are under way.
-    pub(crate) fn insert(&mut self, nonce: u32, ping: Ping, due: Time) -> bool {
+    /// Remembers a ping; false when too many are under way.
+    pub(crate) fn insert(&mut self, nonce: u32, ping: Ping) -> bool {
+        let due = ping.sent + ping.timeout;
         if self.by_nonce.len() >= PINGS_MAX || self.by_nonce.contains_key(&nonce) {
             return false;
         }
@@ -140,6 +144,7 @@ mod tests {
             life,
             address: ([127, 0, 0, 1], 1).into(),
             sent: Time::ZERO,
+            timeout: Duration::from_millis(10),
             purpose: Purpose::Watch,
             by_stream: false,
         }
@@ -150,7 +155,7 @@ mod tests {
         let mut pings = Pings::default();
         let at = Time::from_millis;
         let patience = |_: &Ping| at(20);
-        pings.insert(1, ping("x"), at(10));
+        pings.insert(1, ping("x"));
         assert!(pings.waits_for(MemberId::of("x")));
         assert!(pings.pop_late(at(9), patience).is_none());
         assert!(pings.pop_late(at(10), patience).is_some());
@@ -160,7 +165,7 @@ mod tests {
         assert!(pings.answered(1, MemberId::of("x")).is_some());
         assert_eq!((pings.len(), pings.next_due()), (0, None));
 
-        pings.insert(2, ping("x"), at(10));
+        pings.insert(2, ping("x"));
         pings.pop_late(at(10), patience);
         assert!(pings.pop_late(at(20), patience).is_none());
         assert!(pings.answered(2, MemberId::of("x")).is_none(), "too late");
@@ -171,8 +176,8 @@ mod tests {
     fn no_more_than_the_bound_are_under_way() {
         let mut pings = Pings::default();
         for nonce in 0..PINGS_MAX as u32 {
-            assert!(pings.insert(nonce, ping("x"), Time::from_millis(1)));
+            assert!(pings.insert(nonce, ping("x")));
         }
-        assert!(!pings.insert(u32::MAX, ping("x"), Time::from_millis(1)));
+        assert!(!pings.insert(u32::MAX, ping("x")));
     }
 }

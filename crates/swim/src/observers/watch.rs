@@ -94,14 +94,14 @@ impl Engine {
         let record = self.table.get(id)?;
         let life = record.claim.life();
         let (target, address) = (Target::of(id, life), record.attributes.address);
-        let ping = Ping { target, life, address, sent: now, purpose, by_stream };
         let nonce = self.rng.random();
         // What is measured is the link, not how much this node doubts itself.
         let timeout = match purpose {
             Purpose::Hold => self.observers.links.get(id).timeout(&self.observers.timing),
             _ => self.answer_time(id),
         };
-        let waits = self.observers.pings.insert(nonce, ping, now + timeout);
+        let ping = Ping { target, life, address, sent: now, timeout, purpose, by_stream };
+        let waits = self.observers.pings.insert(nonce, ping);
         self.stats.probes += u64::from(waits);
         waits.then_some((ping, nonce))
     }
@@ -236,7 +236,8 @@ impl Engine {
     /// A ping of this node was answered.
     pub(crate) fn watched_answered(&mut self, now: Time, nonce: u32, by: Target, by_stream: bool) {
         let Some(ping) = self.observers.pings.answered(nonce, by.id) else { return };
-        let took = (!by_stream).then(|| now.since(ping.sent));
+        // One that stood still answers much later: that is not how long its link takes.
+        let took = (!by_stream).then(|| now.since(ping.sent).min(ping.timeout));
         self.observers.links.answered(ping.sent, by.id, took);
         if by_stream {
             self.observers.links.stream_answered(by.id, ping.life.instance, ping.address);
@@ -246,11 +247,7 @@ impl Engine {
                 self.observers.doubt.record(by.id, true);
                 self.local_health.improve();
             }
-            Purpose::Contest
-                if took.is_some_and(|took| took <= self.observers.timing.patience()) =>
-            {
-                self.observers.contests.answered(by.id);
-            }
+            Purpose::Contest => self.observers.contests.answered(by.id),
             Purpose::Hold => self.observers.holding.record(now, true),
             _ => {}
         }

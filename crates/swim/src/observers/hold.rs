@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   failed, silent, once in 10 min           back at once
-//!   else, a period and a half later          members at random are asked: do most answer?
+//!   else, a period and a half later          members at random are asked: do two thirds answer?
 //!     they do                                one spoke ill of it: back at once, it does not count
 //!     they do not, they hold it as failed    held, as follows
 //!   failed, link                             after 10 s on a good link
@@ -46,7 +46,7 @@ const LINK_LONGEST: Duration = Duration::from_secs(1_800);
 const PINGS: usize = 10;
 
 /// So many are asked whether they believe that this node has failed.
-const ASKED: usize = 5;
+const ASKED: usize = 7;
 
 /// With fewer others lost at the time, or less than a tenth of all, it was no cut.
 const CUT_MIN: usize = 2;
@@ -170,16 +170,18 @@ impl Engine {
 
     /// This node hears that it was failed; true if it does not answer yet.
     pub(crate) fn holds_back(&mut self, now: Time, update: &Update) -> bool {
-        let mine = update.claim.id == self.table.own_id()
-            && update.claim.status() == Status::Failed
-            && update.claim.life() == self.table.own_life();
+        let claim = update.claim;
+        let mine = claim.id == self.table.own_id() && claim.life() == self.table.own_life();
+        let accuses = matches!(claim.status(), Status::Suspect | Status::Failed);
+        if mine && accuses && self.observers.holding.accused.is_some() {
+            // It would be back by refuting a suspicion.
+            return true;
+        }
+        let mine = mine && claim.status() == Status::Failed;
         let held = self.own_record().map(|record| record.claim.version);
         let refuted = held.is_none_or(|held| held >= update.claim.version);
         if !mine || refuted || !self.observes() || !self.takes_part() {
             return false;
-        }
-        if self.observers.holding.accused.is_some() {
-            return true;
         }
         if self.was_cut_off(now, update) {
             return false;
@@ -230,7 +232,7 @@ impl Engine {
         if let Some(place) = accused.asked.iter().position(|id| *id == from) {
             accused.asked.swap_remove(place);
             accused.answered += 1;
-            if accused.answered * 2 > ASKED {
+            if accused.asked.is_empty() {
                 accused.due = now;
             }
         }
@@ -241,7 +243,7 @@ impl Engine {
     fn settle_accusation(&mut self, now: Time, accused: &Accused) {
         let Accused { claim, reason, wait, answered, asked, .. } = accused;
         let (reason, wait) = (*reason, *wait);
-        if answered * 2 > answered + asked.len() {
+        if answered * 3 >= (answered + asked.len()) * 2 {
             // Who fails one that others hear speaks for itself alone.
             self.observers.holding.failures.pop_back();
             self.absorb_own(now, claim);

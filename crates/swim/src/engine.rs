@@ -125,6 +125,8 @@ pub struct Engine {
     pub(crate) config: Arc<Config>,
     /// Which change of the cluster's parameters this node holds.
     pub(crate) epoch: u32,
+    /// A later one that cannot be used here.
+    pub(crate) epoch_refused: u32,
     /// This process, as messages name it.
     own: Target,
     pub(crate) table: Table,
@@ -213,6 +215,7 @@ impl Engine {
         let failed_more = if config.spreads_as_memberlist { 0 } else { FAILED_MORE };
         let mut engine = Engine {
             epoch: 0,
+            epoch_refused: 0,
             own: Target::of(table.own_id(), own.life),
             peers: Peers::new(table.own_id()),
             probe: None,

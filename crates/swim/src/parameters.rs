@@ -104,7 +104,19 @@ impl Engine {
         let Some(said) = said.filter(|said| *said > mine || (newcomer && *said != mine)) else {
             return Ok(());
         };
-        let Parameters { epoch, detector, detection_time, period } = said;
+        let usable = self.config_with(said);
+        if usable.is_err() {
+            self.epoch_refused = said.epoch;
+        }
+        let config = usable?;
+        self.epoch = said.epoch;
+        self.take_over(now, config);
+        Ok(())
+    }
+
+    /// This node's configuration with these parameters, or why it cannot use them.
+    fn config_with(&self, parameters: Parameters) -> Result<Config, String> {
+        let Parameters { detector, detection_time, period, .. } = parameters;
         let Some(detector) = Detector::of_number(detector) else {
             return Err(format!(
                 "the cluster uses detector number {detector}, which this version does not know; \
@@ -112,18 +124,15 @@ impl Engine {
             ));
         };
         let config = self.config.with_parameters(detector, detection_time, period);
-        if let Err(error) = config.check() {
-            return Err(format!("the cluster's parameters cannot be used here: {error}"));
-        }
-        self.epoch = epoch;
-        self.take_over(now, config);
-        Ok(())
+        let unusable = |error| format!("the cluster's parameters cannot be used here: {error}");
+        config.check().map(|()| config).map_err(unusable)
     }
 
     /// An ack says that its sender holds later parameters: asks for them.
     pub(crate) fn follow_epoch(&mut self, heartbeat: &Heartbeat) {
         let sender: MemberId = heartbeat.sender.id;
-        if heartbeat.epoch > self.epoch
+        // What could not be used here once is not asked for again.
+        if heartbeat.epoch > self.epoch.max(self.epoch_refused)
             && let Some(address) = self.peer_address(sender)
         {
             self.call_exchange(sender, address);
@@ -139,11 +148,17 @@ impl Engine {
         }
         self.stop_judging();
         self.local_health = LocalHealth::for_detector(&self.config);
+        // A node that is held stays so while there are holds, and knows how often it failed.
+        let holding = std::mem::take(&mut self.observers.holding);
         *self.observers = Observers::new(&self.config, now);
+        self.observers.holding = holding;
         self.pace = Pace::new(self.config.period * 3 / 2);
         self.hurry = Hurry::new(self.config.gossip_interval);
         self.bulk = Bulk::new(self.config.period, now);
         self.begin(now);
+        if !self.observes() {
+            self.end_hold(now);
+        }
         if self.takes_part() {
             self.judge_again(now);
         }

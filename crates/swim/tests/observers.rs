@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use headcount_fanout::Ring;
 use headcount_state::{Evidence, MemberId, Reason, Standing, Status, Time, Update, Voters};
-use headcount_swim::{Config, Event};
+use headcount_swim::{Config, Detector, Event};
 use headcount_wire::{Body, Heartbeat};
 use net::{Net, config, id};
 
@@ -480,6 +480,25 @@ fn who_fails_twice_is_held_says_so_and_comes_back_after_its_wait() {
     assert_eq!(net.engine(4).standing(), Standing::Member);
     assert_eq!(count(&net, 4, is_held), 1);
     assert_eq!(wronged(&net, is_failed, &[4]), Vec::<String>::new());
+}
+
+#[test]
+fn a_held_member_stays_so_when_the_time_is_changed_and_is_back_when_the_detector_is() {
+    for (detector, stays) in [(Detector::Observers, true), (Detector::Lifeguard, false)] {
+        let mut net = settled(12);
+        for _ in 0..2 {
+            trouble(&mut net, cut_off(4), secs(10));
+            net.run(secs(10));
+        }
+        assert_eq!(net.engine(4).standing(), Standing::Held);
+        let now = net.now;
+        net.engine(4).set_parameters(now, detector, secs(4)).expect("in range");
+        net.run(secs(2));
+        assert_eq!(net.engine(4).standing() == Standing::Held, stays);
+        net.run(secs(60));
+        assert_eq!(net.engine(4).standing(), Standing::Member);
+        assert!((0..12).all(|at| net.status(at, 4) == Some(Status::Alive)));
+    }
 }
 
 #[test]

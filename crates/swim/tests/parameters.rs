@@ -14,6 +14,13 @@ fn lifeguard() -> Config {
     Config { detector: Detector::Lifeguard, ..config() }
 }
 
+/// What a longer period does to its other settings breaks a bound of its.
+fn forgetful() -> Config {
+    let mut config = config().with_period(Duration::from_millis(400));
+    config.limits.tombstone_ttl = Duration::from_millis(500);
+    config
+}
+
 fn agree(net: &Net, len: usize) -> bool {
     let parameters = |at: usize| net.engines[at].as_ref().map(Engine::parameters);
     (0..len).all(|at| parameters(at) == parameters(0))
@@ -68,21 +75,36 @@ fn a_newcomer_takes_over_those_of_the_cluster_and_not_the_other_way_round() {
 
 #[test]
 fn who_cannot_use_them_is_not_let_in_and_is_told_why() {
-    let odd = Config { detection_time: SECOND * 4, ..config() };
-    let mut net = Net::converged(2, &odd);
+    let mut net = Net::converged(2, &config());
     let own = identity(&name(2), address(2), 1, 77);
-    // What the cluster's period does to the newcomer's own settings breaks a bound of its.
-    let mut newcomer = config();
-    newcomer.limits.tombstone_ttl = Duration::from_millis(500);
-    newcomer.period = Duration::from_millis(400);
-    newcomer = newcomer.with_period(Duration::from_millis(400));
-    net.engines.push(Some(Engine::new(newcomer, own, 9, net.now).expect("an engine")));
+    net.engines.push(Some(Engine::new(forgetful(), own, 9, net.now).expect("an engine")));
     net.join(2, 0);
     net.run(SECOND);
     let refused = net.events_at(2).any(
         |e| matches!(e, Event::Seed { result: Err(SeedError::Parameters(why)), .. } if why.contains("tombstone_ttl")),
     );
     assert!(refused, "{:?}", net.events);
+}
+
+#[test]
+fn one_that_cannot_use_a_change_goes_on_and_does_not_ask_for_it_again_and_again() {
+    let mut net = Net::converged(3, &forgetful());
+    for place in [0, 1] {
+        let own = identity(&name(place + 3), address(place + 3), 1, 77);
+        let config = config().with_period(Duration::from_millis(400));
+        net.engines.push(Some(Engine::new(config, own, 9, net.now).expect("an engine")));
+        net.join(place + 3, place);
+    }
+    net.run(SECOND * 5);
+    let (now, before) = (net.now, net.engine(0).parameters());
+    net.engine(3).set_parameters(now, Detector::Observers, SECOND * 10).expect("in range");
+    net.run(SECOND * 10);
+    let asked = net.engine(0).stats().exchanges_stream;
+    net.run(SECOND * 60);
+    assert_eq!(net.engine(0).parameters(), before);
+    assert!(net.engine(0).stats().parameters_refused + net.engine(0).stats().exchanges_stream > 0);
+    assert_eq!(net.engine(0).stats().exchanges_stream, asked);
+    assert!(net.engine(4).parameters().epoch > 0);
 }
 
 #[test]

@@ -164,6 +164,10 @@ impl Options {
         }
         if let Some(period) = self.period {
             builder = builder.period(period);
+            // The period alone would bring a detection time of its own.
+            if let Some(time) = self.detection_time {
+                builder = builder.config(|config| config.detection_time = time);
+            }
         }
         if let Some(detector) = self.detector {
             builder = builder.detector(detector);
@@ -251,6 +255,7 @@ mod tests {
             zone = "east"
             http = "127.0.0.1:0"
             http_any_address = true
+            detection_time = "3s"
             period = "500ms"
             detector = "swim"
             exchange = "stream"
@@ -260,6 +265,7 @@ mod tests {
         .expect("all keys are known");
         assert_eq!(options.seed.len(), 2);
         assert_eq!(options.tag, [("role".to_owned(), "api".to_owned())]);
+        assert_eq!(options.detection_time, Some(Duration::from_secs(3)));
         assert_eq!(options.period, Some(Duration::from_millis(500)));
         assert_eq!(options.detector, Some(Detector::Swim));
         assert_eq!(options.exchange, Some(Exchange::Stream));

@@ -16,7 +16,7 @@ fn a_flag_that_cannot_be_is_named_with_its_remedy() {
     agent("--seed", "10.0.0.5:0", &["1 to 65535"]);
     agent("--tag", "role", &["key=value"]);
     agent("--period", "5", &["unit", "200ms"]);
-    agent("--detector", "phi", &["lifeguard or swim"]);
+    agent("--detector", "phi", &["observers, lifeguard or swim"]);
     agent("--exchange", "merkle", &["auto, full, sketch or stream"]);
     let local = |flag: &str, value: &str, hints: &[&str]| {
         refused(&["local", flag, value], &[&[flag, value], hints].concat());
@@ -34,6 +34,8 @@ fn a_setting_out_of_range_is_named_with_its_range() {
     refused(&[&agent[..], &["--period", "1ms"]].concat(), &["period", "10ms"]);
     let endless = "18446744073709551615s";
     refused(&[&agent[..], &["--period", endless]].concat(), &["period", "60s"]);
+    let slow = ["--detection-time", "1s", "--period", "5s"];
+    refused(&[&agent[..], &slow].concat(), &["detection_time: 1s", "20s"]);
     refused(&["local", "--period", endless], &["period", "60s"]);
     refused(&[&agent[..], &["--name", ""]].concat(), &["name", "empty"]);
     refused(&[&agent[..], &["--zone", &"z".repeat(40)]].concat(), &["zone", "32"]);

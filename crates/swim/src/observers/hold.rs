@@ -74,8 +74,8 @@ struct Accused {
     reason: Reason,
     wait: Duration,
     nonce: u32,
-    /// Those who were asked and have not answered; empty before anybody is asked.
-    asked: Vec<MemberId>,
+    /// Those who were asked and have not answered, once anybody was.
+    asked: Option<Vec<MemberId>>,
     answered: usize,
     due: Time,
 }
@@ -197,7 +197,7 @@ impl Engine {
             reason,
             wait,
             nonce: self.rng.random(),
-            asked: Vec::new(),
+            asked: None,
             answered: 0,
             // By then it has spread, if it is believed.
             due: now + self.config.period * 3 / 2,
@@ -220,7 +220,7 @@ impl Engine {
             };
             self.send(Outgoing::new(address, Some(*id), body));
         }
-        accused.asked = asked;
+        accused.asked = Some(asked);
         accused.due = now + self.config.period / 2;
         self.observers.holding.accused = Some(accused);
     }
@@ -229,21 +229,22 @@ impl Engine {
     pub(crate) fn receive_support(&mut self, now: Time, from: MemberId, nonce: u32) -> bool {
         let accused = self.observers.holding.accused.as_mut();
         let Some(accused) = accused.filter(|accused| accused.nonce == nonce) else { return false };
-        if let Some(place) = accused.asked.iter().position(|id| *id == from) {
-            accused.asked.swap_remove(place);
+        if let Some(asked) = &mut accused.asked
+            && let Some(place) = asked.iter().position(|id| *id == from)
+        {
+            asked.swap_remove(place);
             accused.answered += 1;
-            if accused.asked.is_empty() {
+            if asked.is_empty() {
                 accused.due = now;
             }
         }
         true
     }
 
-    /// Most believe it, or most do not.
-    fn settle_accusation(&mut self, now: Time, accused: &Accused) {
-        let Accused { claim, reason, wait, answered, asked, .. } = accused;
-        let (reason, wait) = (*reason, *wait);
-        if answered * 3 >= (answered + asked.len()) * 2 {
+    /// Most believe it, or most do not; if there was nobody to ask, nobody does.
+    fn settle_accusation(&mut self, now: Time, accused: &Accused, silent: usize) {
+        let Accused { ref claim, reason, wait, answered, .. } = *accused;
+        if answered * 3 >= (answered + silent) * 2 {
             // Who fails one that others hear speaks for itself alone.
             self.observers.holding.failures.pop_back();
             self.absorb_own(now, claim);
@@ -279,24 +280,27 @@ impl Engine {
         count >= many || accuser
     }
 
+    /// Comes back, if it was held.
+    pub(crate) fn end_hold(&mut self, now: Time) {
+        self.observers.holding.let_go();
+        if let Some(change) = self.table.release_own(now) {
+            self.own_changed(now, change);
+        }
+    }
+
     /// The next ping of a held member, or the end of the wait.
     pub(crate) fn hold_due(&mut self, now: Time) {
         if let Some(accused) = self.observers.holding.accused.take_if(|it| it.due <= now) {
-            if accused.asked.is_empty() && accused.answered == 0 {
-                self.ask_who_believes_it(now, accused);
-            } else {
-                self.settle_accusation(now, &accused);
+            match accused.asked.as_ref().map(Vec::len) {
+                None => self.ask_who_believes_it(now, accused),
+                Some(silent) => self.settle_accusation(now, &accused, silent),
             }
         }
         let Some(hold) = self.observers.holding.hold.as_mut().filter(|hold| hold.due <= now) else {
             return;
         };
         if now >= hold.ends() {
-            self.observers.holding.let_go();
-            if let Some(change) = self.table.release_own(now) {
-                self.own_changed(now, change);
-            }
-            return;
+            return self.end_hold(now);
         }
         hold.due = now + self.config.period / 2;
         if let Some(id) = self.peers.exchange_partner(&mut self.rng) {

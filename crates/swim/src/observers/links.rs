@@ -158,6 +158,20 @@ mod tests {
     }
 
     #[test]
+    fn any_detection_time_that_may_be_set_gives_a_time_to_answer() {
+        for periods in [4, 15, 16, 30] {
+            let config = Config::new(ClusterId::of("test"));
+            let config = Config { detection_time: config.period * periods, ..config };
+            assert_eq!(config.check(), Ok(()));
+            let timing = Timing::of(&config);
+            let mut links = Links::default();
+            links.answered(Time::ZERO, MemberId::of("x"), Some(ms(1)));
+            let timeout = links.get(MemberId::of("x")).timeout(&timing);
+            assert!(timeout >= timing.floor() && timeout <= timing.ceiling(), "{periods}");
+        }
+    }
+
+    #[test]
     fn a_refusal_counts_where_a_stream_was_answered_and_datagrams_fail() {
         let (peer, at) = (MemberId::of("x"), ([127, 0, 0, 1], 7).into());
         let [first, second] = [1, 2].map(|raw| Instance::from_u64(raw).expect("not zero"));

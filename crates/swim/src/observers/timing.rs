@@ -47,9 +47,9 @@ impl Timing {
         Timing { period: config.period, detection_time: config.detection_time }
     }
 
-    /// The shortest time a ping is given: 200 ms of 5 s.
+    /// The shortest time a ping is given: 200 ms of 5 s, and never more than the longest.
     pub(crate) fn floor(&self) -> Duration {
-        self.detection_time / 25
+        (self.detection_time / 25).min(self.ceiling())
     }
 
     /// The longest time a ping is given, unless the link's own round trip is a third of it or more:

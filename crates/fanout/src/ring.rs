@@ -59,6 +59,11 @@ impl<'a> Ring<'a> {
         let before = self.table.live_before(member).take(most);
         before.filter(|id| !doubted(*id)).take(self.observers).collect()
     }
+
+    /// Whether `observer` is one of the nearest `most` before `member`.
+    pub fn is_near(&self, member: MemberId, most: usize, observer: MemberId) -> bool {
+        self.table.live_before(member).take(most).any(|id| id == observer)
+    }
 }
 
 /// Whose turn it is among the subjects of a member in this period; none where there are none.
@@ -175,6 +180,8 @@ mod tests {
         let subject = round[9];
         let observers = ring.observers(subject, 20, |id| doubted.contains(&id));
         assert_eq!(observers, [round[8], round[7], round[6], round[4]]);
+        assert!(ring.is_near(subject, 5, round[4]) && !ring.is_near(subject, 4, round[4]));
+        assert!(!ring.is_near(subject, 29, subject));
     }
 
     #[test]

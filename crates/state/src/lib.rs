@@ -5,7 +5,7 @@
 //! in any order, any number of times, ends in the same join. This crate has no I/O, no clock and
 //! no randomness: `now` is always an argument.
 
-mod aged;
+mod agenda;
 mod attributes;
 mod claim;
 mod difference;
@@ -30,6 +30,7 @@ mod time;
 mod update;
 mod version_vector;
 
+pub use agenda::Agenda;
 pub use attributes::{
     Attributes, AttributesError, AttributesVersion, MAX_TAG_BYTES, MAX_TAGS, MAX_ZONE_BYTES,
     ProtocolRange, Serving, Tags,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aged::Aged;
+use crate::agenda::Agenda;
 use crate::attributes::Attributes;
 use crate::claim::{Claim, Life, Status, Version};
 use crate::elements::element;
@@ -83,11 +83,11 @@ pub struct Table {
     pub(crate) own: Own,
     rows: Rows,
     /// Dead records, by when they are forgotten.
-    tombstones: Aged<()>,
+    tombstones: Agenda<MemberId, ()>,
     /// The largest dead claim per forgotten member.
-    graveyard: Aged<Claim>,
+    graveyard: Agenda<MemberId, Claim>,
     /// Where failed members were last reached.
-    roster: Aged<SocketAddr>,
+    roster: Agenda<MemberId, SocketAddr>,
     summary: Summary,
     /// Of the live records' elements; empty until somebody asks for it.
     pub(crate) sketch: Sketch,
@@ -108,9 +108,9 @@ impl Table {
         let mut table = Table {
             own: Own::new(&attributes),
             rows: Rows::default(),
-            tombstones: Aged::new(usize::MAX),
-            graveyard: Aged::new(limits.graves),
-            roster: Aged::new(limits.roster),
+            tombstones: Agenda::default(),
+            graveyard: Agenda::new(limits.graves),
+            roster: Agenda::new(limits.roster),
             summary: Summary::default(),
             sketch: Sketch::default(),
             recent: Recent::default(),

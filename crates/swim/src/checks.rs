@@ -3,16 +3,16 @@
 //! ```text
 //!   old or contradicted claim ──> open (shown as suspect) ── larger word of the subject ──> over
 //!        failed / closed           │  pinged, and told the claim, once per period
-//!                                  └─ three periods, or two pings ──> it answered: the claim is dropped, it
-//!                                                       must refute; silence: believed
+//!                                  └─ three periods, or two pings ──> it answered: the claim is
+//!                                                       dropped, it must refute; silence:
+//!                                                       believed
 //!   for a bad link                 └─ ten pings, half a period apart ──> most were answered:
 //!                                                       dropped; otherwise believed
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use headcount_state::{Grace, MemberId, Reason, Status, Time, Update, tree_bytes};
+use headcount_state::{Agenda, Grace, MemberId, Reason, Status, Time, Update};
 use headcount_wire::Body;
 use rand::RngExt;
 
@@ -44,7 +44,6 @@ pub(crate) struct Check {
     refused: bool,
     /// There was time to refute it: two pings will do.
     brief: bool,
-    due: Time,
 }
 
 impl Check {
@@ -91,40 +90,38 @@ pub(crate) enum CheckStep {
 /// The checks that run, by subject.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Checks {
-    open: BTreeMap<MemberId, Check>,
-    due: BTreeSet<(Time, MemberId)>,
+    open: Agenda<MemberId, Check>,
 }
 
 impl Checks {
-    /// Begins to check a claim at this time, or takes a larger one into a running check. True when it begins.
+    /// Begins to check a claim at this time, or takes a larger one into a running check. True when it
+    /// begins.
     pub(crate) fn open(&mut self, at: Time, update: &Update, nonce: u32, brief: bool) -> bool {
         let subject = update.claim.id;
-        if let Some(check) = self.open.get_mut(&subject) {
+        if let Some(check) = self.open.get_mut(subject) {
             if update.claim.version > check.update.claim.version {
                 check.update = update.clone();
             }
             return false;
         }
         let update = update.clone();
-        let check =
-            Check { update, nonce, attempts: 0, answered: 0, refused: false, brief, due: at };
-        self.open.insert(subject, check);
-        self.due.insert((at, subject));
+        let check = Check { update, nonce, attempts: 0, answered: 0, refused: false, brief };
+        self.open.insert(subject, check, at);
         true
     }
 
     /// The claim under check about `subject`.
     pub(crate) fn get(&self, subject: MemberId) -> Option<&Update> {
-        self.open.get(&subject).map(|check| &check.update)
+        self.open.get(subject).map(|check| &check.update)
     }
 
     pub(crate) fn contains(&self, subject: MemberId) -> bool {
-        self.open.contains_key(&subject)
+        self.open.contains(subject)
     }
 
     /// Takes in an ack of `responder`.
     pub(crate) fn answered(&mut self, responder: MemberId, nonce: u32) {
-        if let Some(check) = self.open.get_mut(&responder) {
+        if let Some(check) = self.open.get_mut(responder) {
             check.answered += u32::from(check.nonce == nonce);
         }
     }
@@ -132,14 +129,14 @@ impl Checks {
     /// The port of `subject` refused a stream. A firewall may do so: that says something where it has
     /// let streams through before, or where others say the same.
     pub(crate) fn refused(&mut self, subject: MemberId, let_through: bool) {
-        if let Some(check) = self.open.get_mut(&subject) {
+        if let Some(check) = self.open.get_mut(subject) {
             check.refused |= let_through || check.is_for(Reason::Refused);
         }
     }
 
     /// `subject` answered over a stream.
     pub(crate) fn answered_by_stream(&mut self, subject: MemberId) {
-        if let Some(check) = self.open.get_mut(&subject).filter(|c| !c.is_for(Reason::Link)) {
+        if let Some(check) = self.open.get_mut(subject).filter(|c| !c.is_for(Reason::Link)) {
             check.answered += 1;
         }
     }
@@ -149,13 +146,11 @@ impl Checks {
     }
 
     pub(crate) fn close(&mut self, subject: MemberId) -> bool {
-        let Some(check) = self.open.remove(&subject) else { return false };
-        self.due.remove(&(check.due, subject));
-        true
+        self.open.remove(subject).is_some()
     }
 
     pub(crate) fn next_due(&self) -> Option<Time> {
-        self.due.first().map(|(at, _)| *at)
+        self.open.next_due()
     }
 
     /// Takes the next step that is due. The second ping follows the first after `answer`, the time
@@ -166,9 +161,7 @@ impl Checks {
         period: Duration,
         answer: Duration,
     ) -> Option<CheckStep> {
-        let (at, subject) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
-        self.due.remove(&(at, subject));
-        let check = self.open.get_mut(&subject)?;
+        let (subject, mut check) = self.open.pop_due(now)?;
         // Who neither answers nor lets a stream through is gone; unless others say that it does not,
         // those who may reach it are asked as well.
         let link = check.is_for(Reason::Link);
@@ -178,24 +171,20 @@ impl Checks {
             check.attempts += 1;
             let soon = check.attempts == 1 || check.brief;
             let wait = if link { period / 2 } else { period };
-            check.due = now + if soon { answer } else { wait };
-            self.due.insert((check.due, subject));
             let (nonce, relays) = (check.nonce, check.attempts > 1 && !link);
+            self.open.insert(subject, check, now + if soon { answer } else { wait });
             return Some(CheckStep::Ping { subject, nonce, relays });
         }
-        let check = self.open.remove(&subject)?;
         let answered = check.is_well();
         Some(CheckStep::Judge { update: check.update, answered })
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let open = tree_bytes(self.open.len(), size_of::<(MemberId, Check)>());
-        open + tree_bytes(self.due.len(), size_of::<(Time, MemberId)>())
+        self.open.heap_bytes()
     }
 
     pub(crate) fn clear(&mut self) {
         self.open.clear();
-        self.due.clear();
     }
 }
 
@@ -348,7 +337,7 @@ mod tests {
         let mut checks = Checks::default();
         checks.open(Time::ZERO, &failed(0), 7, false);
         checks.refused(MemberId::of("x"), false);
-        assert!(!checks.open[&MemberId::of("x")].refused, "it may be a firewall");
+        assert!(!checks.open.get(MemberId::of("x")).unwrap().refused, "it may be a firewall");
         checks.refused(MemberId::of("x"), true);
         assert!(checks.pop_due(Time::ZERO, period, answer).is_some());
         let step = checks.pop_due(Time::from_millis(200), period, answer);
@@ -364,8 +353,8 @@ mod tests {
         checks.open(Time::ZERO, &failed(0), 7, false);
         checks.answered(subject, 8);
         checks.answered(MemberId::of("y"), 7);
-        assert!(!checks.open[&subject].is_well());
+        assert!(!checks.open.get(subject).unwrap().is_well());
         checks.answered(subject, 7);
-        assert!(checks.open[&subject].is_well());
+        assert!(checks.open.get(subject).unwrap().is_well());
     }
 }

@@ -6,11 +6,10 @@
 //!         <──── nack ────                            at 80 % of the probe timeout (Lifeguard)
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headcount_state::{MemberId, Time};
+use headcount_state::{Agenda, MemberId, Time};
 use headcount_wire::{Body, Target};
 use rand::RngExt;
 
@@ -39,23 +38,21 @@ pub(crate) struct Relay {
 /// The relayed pings under way, by this node's nonce.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Relays {
-    by_nonce: BTreeMap<u32, Relay>,
-    due: BTreeSet<(Time, u32)>,
+    by_nonce: Agenda<u32, Relay>,
 }
 
 impl Relays {
     /// Remembers a relayed ping; false when too many are under way.
     pub(crate) fn insert(&mut self, nonce: u32, relay: Relay, due: Time) -> bool {
-        if self.by_nonce.len() >= RELAYS_MAX || self.by_nonce.contains_key(&nonce) {
+        if self.by_nonce.len() >= RELAYS_MAX || self.by_nonce.contains(nonce) {
             return false;
         }
-        self.by_nonce.insert(nonce, relay);
-        self.due.insert((due, nonce));
+        self.by_nonce.insert(nonce, relay, due);
         true
     }
 
     pub(crate) fn get(&self, nonce: u32) -> Option<&Relay> {
-        self.by_nonce.get(&nonce)
+        self.by_nonce.get(nonce)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -64,32 +61,25 @@ impl Relays {
 
     pub(crate) fn clear(&mut self) {
         self.by_nonce.clear();
-        self.due.clear();
     }
 
     pub(crate) fn next_due(&self) -> Option<Time> {
-        self.due.first().map(|(at, _)| *at)
+        self.by_nonce.next_due()
     }
 
     /// Takes one relay that is due: with `nack` set, the nack is to be sent now, and the relay
     /// stays until it expires; otherwise it has expired.
     pub(crate) fn pop_due(&mut self, now: Time) -> Option<Relay> {
-        let (at, nonce) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
-        self.due.remove(&(at, nonce));
-        let relay = self.by_nonce.get_mut(&nonce)?;
-        let taken = *relay;
-        if taken.nack {
-            relay.nack = false;
-            self.due.insert((taken.expires.max(at), nonce));
-        } else {
-            self.by_nonce.remove(&nonce);
+        let (nonce, relay) = self.by_nonce.pop_due(now)?;
+        if relay.nack {
+            self.by_nonce.insert(nonce, Relay { nack: false, ..relay }, relay.expires);
         }
-        Some(taken)
+        Some(relay)
     }
 
     /// The subject answered: no nack any more. Late acks are still passed on.
     pub(crate) fn answered(&mut self, nonce: u32) {
-        if let Some(relay) = self.by_nonce.get_mut(&nonce) {
+        if let Some(relay) = self.by_nonce.get_mut(nonce) {
             relay.nack = false;
         }
     }

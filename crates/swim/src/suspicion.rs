@@ -10,10 +10,9 @@
 //! `max(Min, Max - (Max - Min) * log(C + 1) / log(K + 1))`, with `Min = alpha * max(1, log10 N) * T`
 //! and `Max = beta * Min`. With `beta = 1` this is SWIM's fixed timeout.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use headcount_state::{Claim, MemberId, Status, Time, Update, Version, tree_bytes};
+use headcount_state::{Agenda, Claim, MemberId, Status, Time, Update, Version};
 
 use crate::config::{Config, Detector};
 use crate::dissemination::Lane;
@@ -68,17 +67,15 @@ impl SuspicionTimeout {
 struct Suspicion {
     version: Version,
     started: Time,
-    deadline: Time,
     timeout: SuspicionTimeout,
     /// Who accused, the first one first; at most K + 1.
     accusers: Vec<MemberId>,
 }
 
-/// The suspicions that run at one node. O(log n) per change.
+/// The suspicions that run at one node.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Suspicions {
-    running: BTreeMap<MemberId, Suspicion>,
-    deadlines: BTreeSet<(Time, MemberId)>,
+    running: Agenda<MemberId, Suspicion>,
 }
 
 impl Suspicions {
@@ -91,15 +88,12 @@ impl Suspicions {
         accuser: Option<MemberId>,
         timeout: SuspicionTimeout,
     ) {
-        if self.running.get(&subject).is_some_and(|running| running.version == version) {
+        if self.running.get(subject).is_some_and(|running| running.version == version) {
             return;
         }
-        self.stop(subject);
-        let deadline = now + timeout.after(0);
         let accusers = accuser.into_iter().collect();
-        let suspicion = Suspicion { version, started: now, deadline, timeout, accusers };
-        self.running.insert(subject, suspicion);
-        self.deadlines.insert((deadline, subject));
+        let suspicion = Suspicion { version, started: now, timeout, accusers };
+        self.running.insert(subject, suspicion, now + timeout.after(0));
     }
 
     /// Takes in another accusation at `version`. True when it counts: a new accuser, and not
@@ -110,42 +104,39 @@ impl Suspicions {
         version: Version,
         accuser: MemberId,
     ) -> bool {
-        let Some(suspicion) = self.running.get_mut(&subject) else { return false };
+        let Some(suspicion) = self.running.get_mut(subject) else { return false };
         let enough = suspicion.accusers.len() > suspicion.timeout.confirmations;
         if suspicion.version != version || enough || suspicion.accusers.contains(&accuser) {
             return false;
         }
         suspicion.accusers.push(accuser);
         let confirmed = suspicion.accusers.len() - 1;
-        self.deadlines.remove(&(suspicion.deadline, subject));
-        suspicion.deadline = suspicion.started + suspicion.timeout.after(confirmed);
-        self.deadlines.insert((suspicion.deadline, subject));
+        let deadline = suspicion.started + suspicion.timeout.after(confirmed);
+        self.running.reschedule(subject, deadline);
         true
     }
 
     /// The latest accuser that counted: whose accusation is worth telling on.
     pub(crate) fn latest_accuser(&self, subject: MemberId) -> Option<MemberId> {
-        self.running.get(&subject)?.accusers.last().copied()
+        self.running.get(subject)?.accusers.last().copied()
     }
 
     pub(crate) fn stop(&mut self, subject: MemberId) {
-        if let Some(suspicion) = self.running.remove(&subject) {
-            self.deadlines.remove(&(suspicion.deadline, subject));
-        }
+        self.running.remove(subject);
     }
 
     /// The members that are suspected, in id order.
     pub(crate) fn suspects(&self) -> impl Iterator<Item = MemberId> + '_ {
-        self.running.keys().copied()
+        self.running.iter().map(|(subject, _)| subject)
     }
 
     pub(crate) fn contains(&self, subject: MemberId) -> bool {
-        self.running.contains_key(&subject)
+        self.running.contains(subject)
     }
 
     /// Since when the suspicion has been known here that `verdict` ends.
     pub(crate) fn running_since(&self, subject: MemberId, verdict: Version) -> Option<Time> {
-        let suspicion = self.running.get(&subject)?;
+        let suspicion = self.running.get(subject)?;
         let same = suspicion.version == verdict.with_status(Status::Suspect);
         same.then_some(suspicion.started)
     }
@@ -155,29 +146,23 @@ impl Suspicions {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.running.next_due()
     }
 
     /// Takes out one suspicion whose time is over, with the version that was suspected.
     pub(crate) fn pop_due(&mut self, now: Time) -> Option<(MemberId, Version)> {
-        let (deadline, subject) = self.deadlines.first().copied()?;
-        if deadline > now {
-            return None;
-        }
-        self.deadlines.remove(&(deadline, subject));
-        self.running.remove(&subject).map(|suspicion| (subject, suspicion.version))
+        let (subject, suspicion) = self.running.pop_due(now)?;
+        Some((subject, suspicion.version))
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
         let accusers = |s: &Suspicion| s.accusers.capacity() * size_of::<MemberId>();
-        let running = tree_bytes(self.running.len(), size_of::<(MemberId, Suspicion)>());
-        let deadlines = tree_bytes(self.deadlines.len(), size_of::<(Time, MemberId)>());
-        running + deadlines + self.running.values().map(accusers).sum::<usize>()
+        let told = self.running.iter().map(|(_, suspicion)| accusers(suspicion));
+        self.running.heap_bytes() + told.sum::<usize>()
     }
 
     pub(crate) fn clear(&mut self) {
         self.running.clear();
-        self.deadlines.clear();
     }
 }
 

@@ -12,12 +12,11 @@
 //! ```
 //! An answer of the member at any time ends its case.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use headcount_state::{
-    Claim, Evidence, Life, MemberId, Reason, Status, Time, Update, Voters, tree_bytes,
+    Agenda, Claim, Evidence, Life, MemberId, Reason, Status, Time, Update, Voters,
 };
 use headcount_wire::{Body, Target, Verdict};
 use rand::RngExt;
@@ -81,9 +80,8 @@ struct Case {
     after: Duration,
     stage: Stage,
     round: Round,
-    /// Rounds in which nobody vouched.
-    silent_rounds: u32,
-    due: Time,
+    /// Whether nobody vouched in some round.
+    silent: bool,
 }
 
 /// What an accusation rests on: the last word of its subject, and who confirms its silence.
@@ -94,10 +92,10 @@ pub(crate) struct Verdicts<'a> {
 }
 
 impl Case {
-    fn new(life: Life, silent_since: Time, floor: Time, stage: Stage, due: Time) -> Case {
+    fn new(life: Life, silent_since: Time, floor: Time, stage: Stage) -> Case {
         let round = Round::default();
         let after = Duration::ZERO;
-        Case { life, silent_since, floor, word: floor, after, stage, round, silent_rounds: 0, due }
+        Case { life, silent_since, floor, word: floor, after, stage, round, silent: false }
     }
 
     fn verdicts(&self) -> Verdicts<'_> {
@@ -105,11 +103,10 @@ impl Case {
     }
 }
 
-/// The cases that are open, by subject. O(log n) per step.
+/// The cases that are open, by subject.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cases {
-    open: BTreeMap<MemberId, Case>,
-    due: BTreeSet<(Time, MemberId)>,
+    open: Agenda<MemberId, Case>,
 }
 
 impl Cases {
@@ -118,59 +115,49 @@ impl Cases {
     }
 
     pub(crate) fn contains(&self, subject: MemberId) -> bool {
-        self.open.contains_key(&subject)
+        self.open.contains(subject)
     }
 
     /// Whether nobody who was asked vouches for the subject of an open case.
     pub(crate) fn is_silent(&self, subject: MemberId) -> bool {
-        self.open.get(&subject).is_some_and(|case| case.silent_rounds > 0)
+        self.open.get(subject).is_some_and(|case| case.silent)
     }
 
     /// The subject has answered what was sent to it then.
     pub(crate) fn answered(&mut self, subject: MemberId, sent: Time) {
-        if self.open.get(&subject).is_some_and(|case| sent >= case.silent_since) {
+        if self.open.get(subject).is_some_and(|case| sent >= case.silent_since) {
             self.close(subject);
         }
     }
 
     pub(crate) fn close(&mut self, subject: MemberId) {
-        if let Some(case) = self.open.remove(&subject) {
-            self.due.remove(&(case.due, subject));
-        }
+        self.open.remove(subject);
     }
 
     pub(crate) fn clear(&mut self) {
         self.open.clear();
-        self.due.clear();
     }
 
     pub(crate) fn next_due(&self) -> Option<Time> {
-        self.due.first().map(|(at, _)| *at)
+        self.open.next_due()
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let open = tree_bytes(self.open.len(), size_of::<(MemberId, Case)>());
-        open + tree_bytes(self.due.len(), size_of::<(Time, MemberId)>())
+        self.open.heap_bytes()
     }
 
-    fn open(&mut self, subject: MemberId, case: Case) {
-        if self.open.len() < CASES_MAX && !self.open.contains_key(&subject) {
-            self.due.insert((case.due, subject));
-            self.open.insert(subject, case);
+    fn open(&mut self, subject: MemberId, case: Case, due: Time) {
+        if self.open.len() < CASES_MAX && !self.open.contains(subject) {
+            self.open.insert(subject, case, due);
         }
     }
 
-    fn take_due(&mut self, now: Time) -> Option<(MemberId, Case)> {
-        let (at, subject) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
-        self.due.remove(&(at, subject));
-        Some((subject, self.open.remove(&subject)?))
-    }
-
-    /// Takes in an opinion on the subject of the case that asked with this nonce. True when nobody
-    /// else is waited for.
+    /// Takes in an opinion on the subject of the case that asked with this nonce. When nobody else is
+    /// waited for, or the last round is decided, the case is weighed at once.
     fn weigh_in(&mut self, now: Time, nonce: u32, from: MemberId, opinion: Opinion) {
-        let mut all = self.open.iter_mut();
-        let Some((subject, case)) = all.find(|(_, case)| case.round.nonce == nonce) else { return };
+        let asked = self.open.iter().find(|(_, case)| case.round.nonce == nonce);
+        let Some(subject) = asked.map(|(subject, _)| subject) else { return };
+        let Some(case) = self.open.get_mut(subject) else { return };
         let round = &mut case.round;
         let asked = round.asked.iter().position(|asked| *asked == from);
         let Some(place) = asked else { return };
@@ -186,13 +173,13 @@ impl Cases {
             }
             Verdict::Abstain => {}
         }
-        let waits = matches!(case.stage, Stage::First | Stage::Rest | Stage::Deputies);
-        let decided = round.asked.is_empty() || round.vouched > 0;
-        if (waits && round.asked.is_empty()) || (case.stage == Stage::Last && decided) {
-            let due = if round.vouched > 0 || waits { now } else { case.due };
-            self.due.remove(&(case.due, *subject));
-            case.due = due;
-            self.due.insert((due, *subject));
+        let settled = match case.stage {
+            Stage::First | Stage::Rest | Stage::Deputies => round.asked.is_empty(),
+            Stage::Last => round.vouched > 0,
+            Stage::Port | Stage::Private | Stage::Suspected => false,
+        };
+        if settled {
+            self.open.reschedule(subject, now);
         }
     }
 }
@@ -229,14 +216,11 @@ impl Engine {
             _ => silent_since,
         };
         let (floor, due) = (lost - timing.period, now + timing.refusal());
-        let mut case = Case::new(life, silent_since, floor, Stage::Port, due);
-        let own = self.table.own_id();
-        let mut observers = self.table.live_before(subject).take(REACH);
-        if !observers.any(|id| id == own) {
+        let mut case = Case::new(life, silent_since, floor, Stage::Port);
+        if !self.ring().is_near(subject, REACH, self.table.own_id()) {
             case.after = timing.period;
         }
-        drop(observers);
-        self.observers.cases.open(subject, case);
+        self.observers.cases.open(subject, case, due);
         self.stats.cases += 1;
     }
 
@@ -255,8 +239,8 @@ impl Engine {
         let deadline = record.since - word_age.min(timing.detection_time) + timing.detection_time;
         let due = deadline.max(now) + timing.floor() * (2 * (rank as u32 + 1));
         let (since, word) = (record.since, record.since - word_age);
-        let case = Case::new(claim.life(), since, word, Stage::Suspected, due);
-        self.observers.cases.open(claim.id, case);
+        let case = Case::new(claim.life(), since, word, Stage::Suspected);
+        self.observers.cases.open(claim.id, case, due);
     }
 
     pub(crate) fn receive_opinion(&mut self, now: Time, from: MemberId, nonce: u32, it: Opinion) {
@@ -269,44 +253,38 @@ impl Engine {
 
     /// Takes the next step of every case that is due.
     pub(crate) fn cases_due(&mut self, now: Time) {
-        while let Some((subject, mut case)) = self.observers.cases.take_due(now) {
+        while let Some((subject, mut case)) = self.observers.cases.open.pop_due(now) {
             if self.held_life(subject) != Some(case.life) || !self.takes_part() {
                 continue;
             }
             let link = self.observers.links.get(subject);
             case.word = case.word.max(link.acked.unwrap_or(Time::ZERO).min(case.silent_since));
-            if self.step(now, subject, &mut case) {
+            if let Some(due) = self.step(now, subject, &mut case) {
+                // A suspicion of this node's own has begun one that backs it up.
                 self.observers.cases.close(subject);
-                self.observers.cases.open(subject, case);
+                self.observers.cases.open(subject, case, due);
             }
         }
     }
 
-    /// One step; false when the case is over.
-    fn step(&mut self, now: Time, subject: MemberId, case: &mut Case) -> bool {
+    /// One step, and when the next is due; none when the case is over.
+    fn step(&mut self, now: Time, subject: MemberId, case: &mut Case) -> Option<Time> {
         match case.stage {
-            Stage::Port | Stage::Private => {
-                self.ask(now, subject, case, Stage::First);
-                true
-            }
-            Stage::Suspected => {
-                self.ask(now, subject, case, Stage::Last);
-                true
-            }
+            Stage::Port | Stage::Private => Some(self.ask(now, subject, case, Stage::First)),
+            Stage::Suspected => Some(self.ask(now, subject, case, Stage::Last)),
             Stage::First if case.round.vouched == 0 => {
-                self.ask(now, subject, case, Stage::Rest);
-                true
+                Some(self.ask(now, subject, case, Stage::Rest))
             }
             Stage::Rest if case.round.vouched == 0 && case.round.answered == 0 => {
-                self.ask(now, subject, case, Stage::Deputies);
-                true
+                Some(self.ask(now, subject, case, Stage::Deputies))
             }
             _ => self.weigh(now, subject, case),
         }
     }
 
-    /// Asks those whose turn it is, and pings the subject itself meanwhile.
-    fn ask(&mut self, now: Time, subject: MemberId, case: &mut Case, stage: Stage) {
+    /// Asks those whose turn it is, and pings the subject itself meanwhile. Answers when they have had
+    /// their time.
+    fn ask(&mut self, now: Time, subject: MemberId, case: &mut Case, stage: Stage) -> Time {
         let chosen = self.whom_to_ask(now, subject, case, stage);
         if stage != Stage::Rest && stage != Stage::Deputies {
             case.round = Round { nonce: self.rng.random(), ..Round::default() };
@@ -337,9 +315,8 @@ impl Engine {
             (true, true) => self.answer_time(subject) + timing.refusal(),
             (true, false) => timing.refusal(),
         };
-        let deadline = self.deadline(case);
-        case.due = if stage == Stage::Last { (now + wait).max(deadline) } else { now + wait };
         case.stage = stage;
+        if stage == Stage::Last { (now + wait).max(self.deadline(case)) } else { now + wait }
     }
 
     fn whom_to_ask(
@@ -404,8 +381,8 @@ impl Engine {
         self.observers.timing.detection_time * alone
     }
 
-    /// Weighs what was said; false when the case is over.
-    fn weigh(&mut self, now: Time, subject: MemberId, case: &mut Case) -> bool {
+    /// Weighs what was said; none when the case is over.
+    fn weigh(&mut self, now: Time, subject: MemberId, case: &mut Case) -> Option<Time> {
         let timing = self.observers.timing;
         let refused = self.observers.links.get(subject).is_refused();
         let nobody = case.round.answered == 0;
@@ -416,51 +393,46 @@ impl Engine {
                 // The fault is likely here.
                 self.local_health.worsen();
             }
-            return false;
+            return None;
         }
-        if case.silent_rounds == 0 {
+        if !case.silent {
             // Others may be gone with it, their observers among them.
             self.observers.alarm_until = now + timing.alarm();
         }
-        case.silent_rounds += 1;
+        case.silent = true;
         if refused && (nobody || case.round.refused > 0) {
             self.convict(now, subject, &case.verdicts(), Reason::Refused);
-            return false;
+            return None;
         }
         if self.is_gated(now) {
             // What is known to all goes on when this node is sound again.
             case.stage = Stage::Suspected;
-            case.due = now + timing.period;
-            return self.suspicions.contains(subject);
+            return self.suspicions.contains(subject).then_some(now + timing.period);
         }
         let two = self.table.live_len() <= 2;
         if nobody && !two {
             self.local_health.worsen();
             case.stage = if case.stage == Stage::Last { Stage::Suspected } else { Stage::Private };
-            case.due = now + timing.period;
-            return true;
+            return Some(now + timing.period);
         }
         let deadline = self.deadline(case);
         let public = deadline - self.time_given() / 2;
         if case.stage == Stage::Last && now >= deadline {
             self.convict(now, subject, &case.verdicts(), Reason::Silent);
-            return false;
+            return None;
         }
         let last = self.answer_time(subject) * 2 + timing.margin();
         if case.stage == Stage::Last && deadline <= now + last {
             // Somebody had word a little later than was thought: no new round for that.
-            case.due = deadline;
-            return true;
+            return Some(deadline);
         }
         if now < public {
             case.stage = Stage::Private;
-            case.due = public;
-            return true;
+            return Some(public);
         }
         self.accuse_with(now, subject, &case.verdicts(), Status::Suspect, Reason::Silent);
         case.stage = Stage::Suspected;
-        case.due = (deadline - last).max(now);
-        true
+        Some((deadline - last).max(now))
     }
 
     pub(crate) fn convict(

@@ -8,11 +8,11 @@
 //!          └─ silence ── gated: abstain;  else ─────────────────> confirm
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headcount_state::{Life, MemberId, Time};
+use headcount_state::{Agenda, Life, MemberId, Time};
 use headcount_wire::{Body, Target, Verdict};
 
 use super::pings::Purpose;
@@ -56,15 +56,8 @@ impl Asker {
 struct Question {
     life: Life,
     askers: Vec<Asker>,
-    /// A second ping is sent before it is due: a refusal counts after two that were lost.
+    /// A second ping is sent, and the question is due then: a refusal counts after two that were lost.
     again: Option<Time>,
-    due: Time,
-}
-
-impl Question {
-    fn next_due(&self) -> Time {
-        self.again.unwrap_or(self.due)
-    }
 }
 
 /// The latest that was said of a member when it was asked about.
@@ -81,8 +74,7 @@ struct Asked {
 /// Questions of others, and the members whom they were about.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Opinions {
-    open: BTreeMap<MemberId, Question>,
-    due: BTreeSet<(Time, MemberId)>,
+    open: Agenda<MemberId, Question>,
     asked: BTreeMap<MemberId, Asked>,
     /// How much each has asked in the window that began then.
     askers: BTreeMap<MemberId, (Time, u32)>,
@@ -110,11 +102,11 @@ impl Opinions {
     }
 
     pub(crate) fn next_due(&self) -> Option<Time> {
-        self.due.first().map(|(at, _)| *at)
+        self.open.next_due()
     }
 
     pub(crate) fn forget(&mut self, subject: MemberId) {
-        self.take(subject);
+        self.open.remove(subject);
         self.asked.remove(&subject);
     }
 
@@ -148,27 +140,26 @@ impl Opinions {
     }
 
     fn join(&mut self, subject: MemberId, asker: Asker) -> bool {
-        let Some(question) = self.open.get_mut(&subject) else { return false };
+        let Some(question) = self.open.get_mut(subject) else { return false };
         asker.join(&mut question.askers);
         true
     }
 
-    fn open(&mut self, subject: MemberId, question: Question) {
+    fn open(&mut self, subject: MemberId, question: Question, due: Time) {
         if self.open.len() < QUESTIONS_MAX {
-            self.due.insert((question.next_due(), subject));
-            self.open.insert(subject, question);
+            self.open.insert(subject, question, due);
         }
     }
 
-    fn take(&mut self, subject: MemberId) -> Option<Question> {
-        let question = self.open.remove(&subject)?;
-        self.due.remove(&(question.next_due(), subject));
-        Some(question)
-    }
-
-    fn take_due(&mut self, now: Time) -> Option<(MemberId, Question)> {
-        let (_, subject) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
-        Some((subject, self.take(subject)?))
+    /// Takes out those who asked about the subject and for whom what was sent to it then says
+    /// something.
+    fn take_askers(&mut self, subject: MemberId, sent: Time) -> Vec<Asker> {
+        let Some(question) = self.open.get_mut(subject) else { return Vec::new() };
+        let askers = question.askers.extract_if(.., |asker| sent >= asker.since).collect();
+        if question.askers.is_empty() {
+            self.open.remove(subject);
+        }
+        askers
     }
 }
 
@@ -211,7 +202,7 @@ impl Engine {
             return self.measure(now, id, life, Some(asker));
         }
         let silent_since = now - since;
-        let by_observer = self.table.live_before(id).take(REACH).any(|observer| observer == sender);
+        let by_observer = self.ring().is_near(id, REACH, sender);
         self.observers.opinions.remember(now, id, silent_since, by_observer);
         let link = self.observers.links.get(id);
         if let Some(acked) = link.acked.filter(|acked| *acked >= silent_since)
@@ -224,10 +215,12 @@ impl Engine {
             return;
         }
         let wait = self.answer_time(id);
-        let (again, wait) =
-            if refused { (Some(now + wait / 2), wait * 3 / 2) } else { (None, wait) };
-        let question = Question { life, askers: vec![asker], again, due: now + wait };
-        self.observers.opinions.open(id, question);
+        let (due, again) = match refused {
+            true => (now + wait / 2, Some(now + wait * 3 / 2)),
+            false => (now + wait, None),
+        };
+        let question = Question { life, askers: vec![asker], again };
+        self.observers.opinions.open(id, question, due);
         self.ping_subject(now, id, Purpose::Evidence);
         if refused {
             self.ping_by_stream(now, id, Purpose::Evidence);
@@ -239,24 +232,19 @@ impl Engine {
         if self.observers.opinions.silent_since(id).is_some_and(|since| sent >= since) {
             self.observers.opinions.asked.remove(&id);
         }
-        let Some(mut question) = self.observers.opinions.take(id) else { return };
         let quarantined = self.observers.doubt.is_quarantined(now);
         let verdict = if quarantined { Verdict::Abstain } else { Verdict::Vouch };
-        let answered = |asker: &mut Asker| sent >= asker.since;
-        for asker in question.askers.extract_if(.., answered).collect::<Vec<_>>() {
+        for asker in self.observers.opinions.take_askers(id, sent) {
             self.say(&asker, verdict, now.since(sent), false);
-        }
-        if !question.askers.is_empty() {
-            self.observers.opinions.open(id, question);
         }
     }
 
     /// Questions whose subject has stayed silent.
     pub(crate) fn opinions_due(&mut self, now: Time) {
-        while let Some((id, mut question)) = self.observers.opinions.take_due(now) {
-            if question.again.take().is_some() {
+        while let Some((id, mut question)) = self.observers.opinions.open.pop_due(now) {
+            if let Some(due) = question.again.take() {
                 self.ping_subject(now, id, Purpose::Evidence);
-                self.observers.opinions.open(id, question);
+                self.observers.opinions.open(id, question, due);
                 continue;
             }
             let silent = self.held_life(id) == Some(question.life) && !self.is_gated(now);

@@ -1,10 +1,9 @@
 //! Pings under way, and what each is for.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headcount_state::{Life, MemberId, Time};
+use headcount_state::{Agenda, Life, MemberId, Time};
 use headcount_wire::Target;
 
 /// The most pings under way at one node.
@@ -47,7 +46,6 @@ pub(crate) struct Ping {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     ping: Ping,
-    due: Time,
     /// Its time is over; an answer may still come.
     late: bool,
 }
@@ -55,25 +53,22 @@ struct Waiting {
 /// The pings under way, by nonce.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pings {
-    by_nonce: BTreeMap<u32, Waiting>,
-    due: BTreeSet<(Time, u32)>,
+    by_nonce: Agenda<u32, Waiting>,
 }
 
 impl Pings {
     /// Remembers a ping; false when too many are under way.
     pub(crate) fn insert(&mut self, nonce: u32, ping: Ping) -> bool {
-        let due = ping.sent + ping.timeout;
-        if self.by_nonce.len() >= PINGS_MAX || self.by_nonce.contains_key(&nonce) {
+        if self.by_nonce.len() >= PINGS_MAX || self.by_nonce.contains(nonce) {
             return false;
         }
-        self.by_nonce.insert(nonce, Waiting { ping, due, late: false });
-        self.due.insert((due, nonce));
+        self.by_nonce.insert(nonce, Waiting { ping, late: false }, ping.sent + ping.timeout);
         true
     }
 
     /// Takes out the ping that an answer of `responder` is for.
     pub(crate) fn answered(&mut self, nonce: u32, responder: MemberId) -> Option<Ping> {
-        let it = self.by_nonce.get(&nonce).is_some_and(|w| w.ping.target.id == responder);
+        let it = self.by_nonce.get(nonce).is_some_and(|w| w.ping.target.id == responder);
         if it { self.take(nonce) } else { None }
     }
 
@@ -84,42 +79,37 @@ impl Pings {
         nonce: u32,
         from: Option<SocketAddr>,
     ) -> Option<Ping> {
-        let ping = self.by_nonce.get(&nonce)?.ping;
+        let ping = self.by_nonce.get(nonce)?.ping;
         let there = from.is_none_or(|from| from == ping.address);
         if there { self.take(nonce) } else { None }
     }
 
     /// Takes out a ping.
     pub(crate) fn take(&mut self, nonce: u32) -> Option<Ping> {
-        let Waiting { ping, due, .. } = self.by_nonce.remove(&nonce)?;
-        self.due.remove(&(due, nonce));
-        Some(ping)
+        self.by_nonce.remove(nonce).map(|waiting| waiting.ping)
     }
 
     /// The next ping that is late. Its answer is waited for until `patience` says.
     pub(crate) fn pop_late(&mut self, now: Time, patience: impl Fn(&Ping) -> Time) -> Option<Ping> {
-        while let Some((due, nonce)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
-            self.due.remove(&(due, nonce));
-            let Some(waiting) = self.by_nonce.get_mut(&nonce) else { continue };
+        while let Some((nonce, mut waiting)) = self.by_nonce.pop_due(now) {
             if waiting.late {
-                self.by_nonce.remove(&nonce);
                 continue;
             }
             waiting.late = true;
-            waiting.due = patience(&waiting.ping).max(due);
-            self.due.insert((waiting.due, nonce));
-            return Some(waiting.ping);
+            let (ping, until) = (waiting.ping, patience(&waiting.ping).max(now));
+            self.by_nonce.insert(nonce, waiting, until);
+            return Some(ping);
         }
         None
     }
 
     /// Whether an answer of `peer` is still in time.
     pub(crate) fn waits_for(&self, peer: MemberId) -> bool {
-        self.by_nonce.values().any(|w| w.ping.target.id == peer && !w.late)
+        self.by_nonce.iter().any(|(_, w)| w.ping.target.id == peer && !w.late)
     }
 
     pub(crate) fn next_due(&self) -> Option<Time> {
-        self.due.first().map(|(at, _)| *at)
+        self.by_nonce.next_due()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -128,7 +118,6 @@ impl Pings {
 
     pub(crate) fn clear(&mut self) {
         self.by_nonce.clear();
-        self.due.clear();
     }
 }
 

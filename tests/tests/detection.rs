@@ -54,14 +54,15 @@ fn print(what: &str, mut all: Vec<Duration>) {
 fn of_agents_that_are_killed_all_are_told_and_of_nobody_else() {
     let mut agents = cluster();
     let (mut alive, mut times) = (agents.len(), Vec::new());
-    for number in 0..number("HEADCOUNT_TRIES", 2) {
+    let tries = number("HEADCOUNT_TRIES", 2);
+    for left in (0..tries).rev() {
         let killed = SystemTime::now();
         let name = format!("n{}", agents.len() - 1);
         agents.pop().expect("an agent").kill();
         alive -= 1;
         eventually("all know", || told(&agents, &name, killed).len() == alive);
         times.extend(told(&agents, &name, killed).into_iter().max());
-        if number + 1 < self::number("HEADCOUNT_TRIES", 2) {
+        if left > 0 {
             let seed = agents[0].gossip.clone();
             agents.push(Agent::start_with(&name, &[&seed], &[]));
             alive += 1;

@@ -77,6 +77,15 @@ impl Outbox {
     }
 }
 
+/// A datagram with what must be told.
+struct Begun {
+    datagram: DatagramBuilder,
+    /// How many of those to be told of first are in.
+    told: usize,
+    /// The recipient, if it is told how it is held itself.
+    faced: Option<MemberId>,
+}
+
 impl Engine {
     /// The next datagram to send.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
@@ -101,12 +110,12 @@ impl Engine {
                 part.live = self.table.live_len() as u32;
                 let symbols = self.table.sketch(first + outgoing.symbols);
                 part.symbols = symbols.get(first..).unwrap_or_default().to_vec();
-                return Some(self.begin_datagram(now, outgoing, &outgoing.body).0);
+                return Some(self.begin_datagram(now, outgoing, &outgoing.body).datagram);
             }
             _ => {}
         }
-        let (mut datagram, told) = self.begin_datagram(now, outgoing, &outgoing.body);
-        let faced = outgoing.peer.filter(|peer| self.claim_to_face(now, *peer).is_some());
+        let Begun { mut datagram, told, faced } =
+            self.begin_datagram(now, outgoing, &outgoing.body);
         // Copies are counted, so none is spent on one that is no member, that knows all, or with
         // whom an exchange is under way, which tells what it lacks.
         let exchanging = matches!(outgoing.body, Body::Wants { .. } | Body::More { .. })
@@ -145,13 +154,8 @@ impl Engine {
         self.schedule_gossip(now);
     }
 
-    /// A datagram with what must be told, and how much of it went in.
-    fn begin_datagram(
-        &mut self,
-        now: Time,
-        outgoing: &Outgoing,
-        body: &Body,
-    ) -> (DatagramBuilder, usize) {
+    /// A datagram with what must be told.
+    fn begin_datagram(&mut self, now: Time, outgoing: &Outgoing, body: &Body) -> Begun {
         let heartbeat = self.heartbeat(now, matches!(body, Body::Ack { .. }));
         let budget = self.config.datagram_budget;
         let mut datagram = DatagramBuilder::new(self.config.cluster, budget, &heartbeat, body);
@@ -164,11 +168,11 @@ impl Engine {
             if datagram.push(&answer) {
                 self.stats.answers_sent += 1;
             } else if told > 0 || !news {
-                return (datagram, told);
+                return Begun { datagram, told, faced };
             }
             // Else a datagram with nothing else in it cannot carry it.
         }
-        (datagram, outgoing.front.len())
+        Begun { datagram, told: outgoing.front.len(), faced }
     }
 
     /// What `peer` must hear of itself: that it is held as dead, or, with the buddy system
@@ -239,7 +243,7 @@ impl Engine {
         part: TablePart,
     ) -> Option<DatagramBuilder> {
         let whole = Body::Gossip { table: Some(TablePart { complete: true, ..part }) };
-        let (mut datagram, _) = self.begin_datagram(now, outgoing, &whole);
+        let Begun { mut datagram, .. } = self.begin_datagram(now, outgoing, &whole);
         let fits = self
             .table
             .newest_before(u64::MAX)
@@ -255,7 +259,7 @@ impl Engine {
         }
         self.stats.exchanges_datagram += 1;
         let partial = Body::Gossip { table: Some(TablePart { complete: false, ..part }) };
-        let (mut datagram, _) = self.begin_datagram(now, outgoing, &partial);
+        let Begun { mut datagram, .. } = self.begin_datagram(now, outgoing, &partial);
         let mut reached = None;
         let mut rest = self.table.newest_before(self.pace.cursor()).peekable();
         while let Some((seq, record)) = rest.peek() {

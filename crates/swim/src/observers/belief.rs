@@ -13,7 +13,6 @@
 
 use headcount_state::{Evidence, Grace, Life, MemberId, Reason, Time, Update};
 
-use super::contest::PAUSE_PERIODS;
 use super::timing::REACH;
 use crate::engine::Engine;
 
@@ -27,7 +26,7 @@ impl Engine {
         let reason = evidence.map(|evidence| evidence.reason);
         let lately = now - timing.detection_time;
         let contests = &self.observers.contests;
-        let bad_here = contests.found_bad_since(id, now - timing.period * PAUSE_PERIODS);
+        let bad_here = contests.found_bad_since(id, now - timing.contest_pause());
         let silent_here = self.observers.cases.is_silent(id)
             || self.observers.opinions.confirmed_since(id, lately);
         let heard = self.contacts.get(id);

@@ -12,15 +12,17 @@
 //! for most of many others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use headcount_state::{Life, MemberId, Reason, Time};
 use headcount_wire::{Body, Target, Verdict};
 use rand::RngExt;
 
 use super::cases::Verdicts;
+use super::make_room;
 use super::opinions::Asker;
 use super::pings::Purpose;
-use super::timing::REACH;
+use super::timing::{CONTEST_PINGS, LOSS_BAD, LOSS_BEYOND, OTHERS, OWN_LOSS_MAX, REACH};
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
 
@@ -30,25 +32,6 @@ const CONTESTS_MAX: usize = 4;
 /// The most links that one node measures at once.
 pub(crate) const MEASUREMENTS_MAX: usize = 32;
 
-/// So many pings measure a link.
-const PINGS: u32 = 10;
-
-/// Who loses more of its pings to others holds no contest: the fault may be anywhere.
-const OWN_LOSS_MAX: f64 = 0.2;
-
-/// A link is bad from this loss on,
-const LOSS_BAD: f64 = 0.6;
-
-/// and if it loses so much more than the others.
-const LOSS_BEYOND: f64 = 0.4;
-
-/// After a contest there is none about the same member for so many periods.
-pub(crate) const PAUSE_PERIODS: u32 = 30;
-
-/// So many others are asked where the observers find a link bad: where half of them reach the
-/// member, one in a thousand panels of this size finds four fifths of its links bad.
-const OTHERS: usize = 24;
-
 /// The most members whose last contest is remembered.
 const REMEMBERED_MAX: usize = 64;
 
@@ -57,7 +40,7 @@ struct Measurement {
     life: Life,
     sent: u32,
     answered: u32,
-    /// Who wants to know; this node itself has no address.
+    /// Who else wants to know.
     askers: Vec<Asker>,
     due: Time,
 }
@@ -125,14 +108,11 @@ impl Contests {
     }
 
     /// Marks a contest about a member; false while the last one is too fresh.
-    fn begin(&mut self, now: Time, subject: MemberId, pause: std::time::Duration) -> bool {
+    fn begin(&mut self, now: Time, subject: MemberId, pause: Duration) -> bool {
         if self.lately.get(&subject).is_some_and(|last| now.since(last.begun) < pause) {
             return false;
         }
-        if self.lately.len() >= REMEMBERED_MAX && !self.lately.contains_key(&subject) {
-            let oldest = self.lately.iter().min_by_key(|(_, last)| last.begun).map(|(id, _)| *id);
-            oldest.map(|oldest| self.lately.remove(&oldest));
-        }
+        make_room(&mut self.lately, subject, REMEMBERED_MAX, |last| last.begun);
         self.lately.insert(subject, Lately { begun: now, bad: false });
         true
     }
@@ -141,7 +121,7 @@ impl Contests {
 impl Engine {
     /// Some vouch for a member, and others confirm its silence.
     pub(crate) fn hold_contest(&mut self, now: Time, subject: MemberId, life: Life) {
-        let pause = self.config.period * PAUSE_PERIODS;
+        let pause = self.observers.timing.contest_pause();
         let own_loss = self.observers.doubt.loss_to_others(subject);
         let full = self.observers.contests.held.len() >= CONTESTS_MAX;
         if full || own_loss >= OWN_LOSS_MAX || self.is_gated(now) {
@@ -175,7 +155,7 @@ impl Engine {
             let body = Body::Query {
                 nonce,
                 subject: target,
-                since: std::time::Duration::ZERO,
+                since: Duration::ZERO,
                 refused: false,
                 contest: true,
             };
@@ -183,7 +163,7 @@ impl Engine {
             waiting.push(id);
         }
         let voters = waiting.len() + usize::from(observers_bad.is_none());
-        let due = now + self.config.period * (PINGS / 2 + 2);
+        let due = now + self.config.period * (CONTEST_PINGS / 2 + 2);
         let bad = Vec::new();
         let contest = Contest { nonce, life, waiting, voters, observers_bad, good: 0, bad, due };
         self.observers.contests.held.insert(subject, contest);
@@ -197,7 +177,7 @@ impl Engine {
         life: Life,
         asker: Option<Asker>,
     ) {
-        let pause = self.config.period * PAUSE_PERIODS;
+        let pause = self.observers.timing.contest_pause();
         self.observers.contests.begin(now, subject, pause);
         let measured = &mut self.observers.contests.measured;
         if measured.len() >= MEASUREMENTS_MAX && !measured.contains_key(&subject) {
@@ -233,17 +213,17 @@ impl Engine {
         let half = self.config.period / 2;
         let held = self.held_life(subject);
         let Some(measurement) = self.observers.contests.measured.get_mut(&subject) else { return };
-        if held == Some(measurement.life) && measurement.sent < PINGS {
+        if held == Some(measurement.life) && measurement.sent < CONTEST_PINGS {
             measurement.sent += 1;
             // The last one is given time for its answer.
-            measurement.due = now + if measurement.sent == PINGS { half * 2 } else { half };
+            measurement.due = now + if measurement.sent == CONTEST_PINGS { half * 2 } else { half };
             return self.ping_subject(now, subject, Purpose::Contest);
         }
         let Some(measurement) = self.observers.contests.measured.remove(&subject) else { return };
-        let loss = 1.0 - f64::from(measurement.answered) / f64::from(PINGS);
+        let loss = 1.0 - f64::from(measurement.answered) / f64::from(CONTEST_PINGS);
         let own_loss = self.observers.doubt.loss_to_others(subject);
         let bad = loss >= LOSS_BAD.max(own_loss + LOSS_BEYOND);
-        let verdict = match (measurement.sent == PINGS && !self.is_gated(now), bad) {
+        let verdict = match (measurement.sent == CONTEST_PINGS && !self.is_gated(now), bad) {
             (false, _) => Verdict::Abstain,
             (true, true) => Verdict::Confirm,
             (true, false) => Verdict::Vouch,
@@ -252,7 +232,7 @@ impl Engine {
             last.bad = verdict == Verdict::Confirm;
         }
         let word = self.observers.links.get(subject).acked;
-        let word = word.map_or(std::time::Duration::MAX, |acked| now.since(acked));
+        let word = word.map_or(Duration::MAX, |acked| now.since(acked));
         for asker in &measurement.askers {
             self.say(asker, verdict, word, false);
         }

@@ -13,14 +13,8 @@ use std::collections::VecDeque;
 
 use headcount_state::{MemberId, Time};
 
-use super::timing::Timing;
+use super::timing::{OUTCOMES, OUTCOMES_MIN, Timing};
 use crate::engine::Engine;
-
-/// So many of the latest pings say how well the own links are.
-const OUTCOMES: usize = 32;
-
-/// Fewer say nothing.
-const OUTCOMES_MIN: usize = 8;
 
 /// What a node holds against itself.
 #[derive(Clone, Debug, Default)]

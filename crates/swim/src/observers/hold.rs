@@ -20,39 +20,13 @@ use headcount_wire::Body;
 use rand::RngExt;
 
 use super::pings::Purpose;
+use super::timing::{
+    BELIEVERS_ASKED, CUT_MIN, CUT_TIMES, HOLD_AFTER_LINK, HOLD_AFTER_SECOND, HOLD_GROWTH,
+    HOLD_LINK_LONGEST, HOLD_LONGEST, HOLD_PATIENCE, HOLD_PINGS, HOLD_WINDOW,
+};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::outbox::Outgoing;
-
-/// Failures count for so long.
-const WINDOW: Duration = Duration::from_secs(600);
-
-/// The wait after the first failure for a bad link. Like all waits here it is the same at any
-/// period: it is long compared to any.
-const AFTER_LINK: Duration = Duration::from_secs(10);
-
-/// The wait after the second failure, and by how much each further one multiplies it.
-const AFTER_SECOND: Duration = Duration::from_secs(30);
-const GROWTH: u32 = 4;
-const LONGEST: Duration = Duration::from_secs(600);
-
-/// Who is held for silence waits this many times as long at most, whatever its link is like.
-const PATIENCE: u32 = 4;
-
-/// Who is held for a bad link, so long.
-const LINK_LONGEST: Duration = Duration::from_secs(1_800);
-
-/// The link is good while at most half of the last so many pings were lost.
-const PINGS: usize = 10;
-
-/// So many are asked whether they believe that this node has failed.
-const ASKED: usize = 7;
-
-/// With fewer others lost at the time, or less than a tenth of all, it was no cut.
-const CUT_MIN: usize = 2;
-
-/// That time: from so many detection times before the failure on.
-const CUT_TIMES: u32 = 3;
 
 /// Others that were lost, as many as are remembered.
 const LOST_MAX: usize = 64;
@@ -99,12 +73,12 @@ impl Hold {
     }
 
     fn record(&mut self, now: Time, answered: bool) {
-        if self.outcomes.len() == PINGS {
+        if self.outcomes.len() == HOLD_PINGS {
             self.outcomes.pop_front();
         }
         self.outcomes.push_back(answered);
         let lost = self.outcomes.iter().filter(|answered| !**answered).count();
-        if lost * 2 > self.outcomes.len() || self.outcomes.len() < PINGS / 2 {
+        if lost * 2 > self.outcomes.len() || self.outcomes.len() < HOLD_PINGS / 2 {
             self.good_since = None;
         } else if self.good_since.is_none() {
             self.good_since = Some(now);
@@ -145,17 +119,17 @@ impl Holding {
 
     /// Counts a failure, and says how long it makes its member wait.
     fn wait_after(&mut self, now: Time, reason: Reason) -> Duration {
-        while self.failures.front().is_some_and(|at| now.since(*at) > WINDOW) {
+        while self.failures.front().is_some_and(|at| now.since(*at) > HOLD_WINDOW) {
             self.failures.pop_front();
         }
         self.failures.push_back(now);
         let again = self.failures.len() as u32 - 1;
         match (again, reason) {
-            (0, Reason::Link) => AFTER_LINK,
+            (0, Reason::Link) => HOLD_AFTER_LINK,
             (0, _) => Duration::ZERO,
             (again, _) => {
-                let times = GROWTH.saturating_pow(again - 1);
-                AFTER_SECOND.saturating_mul(times).min(LONGEST)
+                let times = HOLD_GROWTH.saturating_pow(again - 1);
+                HOLD_AFTER_SECOND.saturating_mul(times).min(HOLD_LONGEST)
             }
         }
     }
@@ -207,8 +181,8 @@ impl Engine {
 
     /// Asks members at random about this node itself: who holds it as failed does not answer.
     fn ask_who_believes_it(&mut self, now: Time, mut accused: Accused) {
-        let mut asked = Vec::with_capacity(ASKED);
-        self.peers.sample(&mut self.rng, ASKED, &[], &mut asked);
+        let mut asked = Vec::with_capacity(BELIEVERS_ASKED);
+        self.peers.sample(&mut self.rng, BELIEVERS_ASKED, &[], &mut asked);
         for id in &asked {
             let Some(address) = self.peer_address(*id) else { continue };
             let body = Body::Query {
@@ -250,7 +224,7 @@ impl Engine {
             self.absorb_own(now, claim);
             return;
         }
-        let longest = if reason == Reason::Link { LINK_LONGEST } else { wait * PATIENCE };
+        let longest = if reason == Reason::Link { HOLD_LINK_LONGEST } else { wait * HOLD_PATIENCE };
         if !self.table.hold_own(now, claim) {
             return;
         }

@@ -7,15 +7,12 @@ use std::time::Duration;
 use headcount_health::RoundTrip;
 use headcount_state::{Instance, MemberId, Time};
 
-use super::timing::{FAILED_DATAGRAMS, Timing};
+use super::make_room;
+use super::timing::{FAILED_DATAGRAMS, GREET_DOUBLINGS_MAX, GREET_PERIODS, Timing};
 
 /// Links that are known at once: those to the subjects, also while many are in doubt, and some
 /// others.
 const LINKS_MAX: usize = 64;
-
-/// After so many periods a stream that was not answered is tried again, then after twice as many.
-const GREET_PERIODS: u32 = 8;
-const GREET_DOUBLINGS_MAX: u8 = 8;
 
 /// One link.
 #[derive(Clone, Copy, Debug, Default)]
@@ -121,10 +118,7 @@ impl Links {
     }
 
     fn entry(&mut self, peer: MemberId) -> &mut Link {
-        if self.links.len() >= LINKS_MAX && !self.links.contains_key(&peer) {
-            let oldest = self.links.iter().min_by_key(|(_, link)| link.acked).map(|(id, _)| *id);
-            oldest.map(|oldest| self.links.remove(&oldest));
-        }
+        make_room(&mut self.links, peer, LINKS_MAX, |link| link.acked);
         self.links.entry(peer).or_default()
     }
 }

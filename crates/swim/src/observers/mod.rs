@@ -11,7 +11,8 @@
 //!   doubt.rs      who hears nobody, or stood still, accuses nobody
 //!   belief.rs     a verdict that contradicts what is known here is checked first
 //! ```
-//! Nothing here grows with the size of the cluster; `timing.rs` has every constant.
+//! Nothing here grows with the size of the cluster. `timing.rs` has every number of the rules, `clock.rs`
+//! those of the clock; bounds stand beside what they bound.
 
 pub(crate) mod belief;
 pub(crate) mod cases;
@@ -25,6 +26,8 @@ pub(crate) mod pings;
 pub(crate) mod timing;
 pub(crate) mod watch;
 
+use std::collections::BTreeMap;
+
 use headcount_state::{Claim, MemberId, Status, Time};
 
 use crate::config::Config;
@@ -37,6 +40,19 @@ use links::Links;
 use opinions::Opinions;
 use pings::Pings;
 use timing::Timing;
+
+/// Makes room for `id` in a map of at most so many: what is oldest, by `age`, gives way.
+fn make_room<V, A: Ord>(
+    map: &mut BTreeMap<MemberId, V>,
+    id: MemberId,
+    most: usize,
+    age: impl Fn(&V) -> A,
+) {
+    if map.len() >= most && !map.contains_key(&id) {
+        let oldest = map.iter().min_by_key(|(_, value)| age(value)).map(|(id, _)| *id);
+        oldest.map(|oldest| map.remove(&oldest));
+    }
+}
 
 /// What a node knows as an observer.
 #[derive(Debug)]

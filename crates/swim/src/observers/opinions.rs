@@ -15,19 +15,17 @@ use std::time::Duration;
 use headcount_state::{Agenda, Life, MemberId, Time};
 use headcount_wire::{Body, Target, Verdict};
 
+use super::make_room;
 use super::pings::Purpose;
-use super::timing::REACH;
+use super::timing::{QUERIES_PER_PERIOD, REACH};
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
 
 /// The most members about whom this node finds out at once.
 pub(crate) const QUESTIONS_MAX: usize = 256;
 
-/// Whom it has been asked about lately, at most.
+/// Whom it has been asked about lately, and by whom, at most.
 const REMEMBERED_MAX: usize = 256;
-
-/// One may ask so much in a period: about all its subjects, twice.
-const QUERIES_PER_PERIOD: u32 = 16;
 
 /// So many are told of one answer, at most.
 const ASKERS_MAX: usize = 16;
@@ -116,9 +114,7 @@ impl Opinions {
 
     /// Whether one who has asked so much may ask once more.
     fn may_ask(&mut self, now: Time, asker: MemberId, period: Duration) -> bool {
-        if self.askers.len() >= REMEMBERED_MAX {
-            self.askers.retain(|_, (begun, _)| now.since(*begun) < period);
-        }
+        make_room(&mut self.askers, asker, REMEMBERED_MAX, |(begun, _)| *begun);
         let (begun, count) = self.askers.entry(asker).or_insert((now, 0));
         if now.since(*begun) >= period {
             (*begun, *count) = (now, 0);
@@ -128,10 +124,7 @@ impl Opinions {
     }
 
     fn remember(&mut self, now: Time, subject: MemberId, silent_since: Time, by_observer: bool) {
-        if self.asked.len() >= REMEMBERED_MAX && !self.asked.contains_key(&subject) {
-            let oldest = self.asked.iter().min_by_key(|(_, asked)| asked.at).map(|(id, _)| *id);
-            oldest.map(|oldest| self.asked.remove(&oldest));
-        }
+        make_room(&mut self.asked, subject, REMEMBERED_MAX, |asked| asked.at);
         let fresh = Asked { at: now, silent_since, by_observer, confirmed: None };
         let asked = self.asked.entry(subject).or_insert(fresh);
         asked.at = now;

@@ -1,4 +1,4 @@
-//! Every constant of the detector, and what follows from the detection time.
+//! Every number of the rules, and what follows from the detection time.
 
 use std::time::Duration;
 
@@ -33,6 +33,66 @@ pub(crate) const GREETINGS: usize = 2;
 /// Every so many rounds of comparing tables, the partner is pinged instead: whom nobody else
 /// watches is found so.
 pub(crate) const COVER_EVERY: u32 = 4;
+
+/// One may ask so much in a period: about all its subjects, twice.
+pub(crate) const QUERIES_PER_PERIOD: u32 = 16;
+
+/// After so many periods a stream that was not answered is tried again, then after twice as many,
+/// and so on, so often.
+pub(crate) const GREET_PERIODS: u32 = 8;
+pub(crate) const GREET_DOUBLINGS_MAX: u8 = 8;
+
+/// So many pings measure a link in a contest.
+pub(crate) const CONTEST_PINGS: u32 = 10;
+
+/// Who loses more of its pings to others holds no contest: the fault may be anywhere.
+pub(crate) const OWN_LOSS_MAX: f64 = 0.2;
+
+/// A link is bad from this loss on,
+pub(crate) const LOSS_BAD: f64 = 0.6;
+
+/// and if it loses so much more than the others.
+pub(crate) const LOSS_BEYOND: f64 = 0.4;
+
+/// So many others are asked where the observers find a link bad: where half of them reach the
+/// member, one in a thousand panels of this size finds four fifths of its links bad.
+pub(crate) const OTHERS: usize = 24;
+
+/// So many of the latest pings say how well the own links are,
+pub(crate) const OUTCOMES: usize = 32;
+
+/// and fewer than these say nothing.
+pub(crate) const OUTCOMES_MIN: usize = 8;
+
+/// Failures count for so long.
+pub(crate) const HOLD_WINDOW: Duration = Duration::from_secs(600);
+
+/// The wait after the first failure for a bad link. Like all waits here it is the same at any
+/// period: it is long compared to any.
+pub(crate) const HOLD_AFTER_LINK: Duration = Duration::from_secs(10);
+
+/// The wait after the second failure, and by how much each further one multiplies it.
+pub(crate) const HOLD_AFTER_SECOND: Duration = Duration::from_secs(30);
+pub(crate) const HOLD_GROWTH: u32 = 4;
+pub(crate) const HOLD_LONGEST: Duration = Duration::from_secs(600);
+
+/// Who is held for silence waits this many times as long at most, whatever its link is like.
+pub(crate) const HOLD_PATIENCE: u32 = 4;
+
+/// Who is held for a bad link, so long.
+pub(crate) const HOLD_LINK_LONGEST: Duration = Duration::from_secs(1_800);
+
+/// The link is good while at most half of the last so many pings were lost.
+pub(crate) const HOLD_PINGS: usize = 10;
+
+/// So many are asked whether they believe that this node has failed.
+pub(crate) const BELIEVERS_ASKED: usize = 7;
+
+/// With fewer others lost at the time, or less than a tenth of all, it was no cut.
+pub(crate) const CUT_MIN: usize = 2;
+
+/// That time: from so many detection times before the failure on.
+pub(crate) const CUT_TIMES: u32 = 3;
 
 /// Durations that follow from the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +164,11 @@ impl Timing {
     /// When one subject is found silent by all, the others are pinged every period for so long.
     pub(crate) fn alarm(&self) -> Duration {
         self.period * 2
+    }
+
+    /// After a contest there is none about the same member for so long.
+    pub(crate) fn contest_pause(&self) -> Duration {
+        self.period * 30
     }
 
     /// Late answers are waited for so long, since the ping.

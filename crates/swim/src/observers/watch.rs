@@ -11,6 +11,7 @@
 //! its id fixes: so a crash is met after half a period on average.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use headcount_fanout::{Ring, whose_turn};
 use headcount_state::{Life, MemberId, Status, Time};
@@ -20,7 +21,6 @@ use rand::RngExt;
 use super::cases::Opening;
 use super::pings::{Ping, Purpose};
 use super::timing::{COVER_EVERY, GREETINGS, LOSS_DOUBTFUL, OBSERVERS, REACH};
-use crate::config::Detector;
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
 use crate::timers::Timer;
@@ -107,7 +107,7 @@ impl Engine {
     }
 
     /// How long an answer of `id` may take.
-    pub(crate) fn answer_time(&self, id: MemberId) -> std::time::Duration {
+    pub(crate) fn answer_time(&self, id: MemberId) -> Duration {
         let timing = &self.observers.timing;
         let timeout = self.observers.links.get(id).timeout(timing);
         self.local_health.stretch(timeout).min(timing.period.max(timeout))
@@ -126,7 +126,6 @@ impl Engine {
             if self.observers.links.get(id).answered_by_stream(process, address) {
                 continue;
             }
-            // One that does not answer is tried again with each turn of its.
             if self.observers.links.may_greet(now, id, self.observers.timing.period) {
                 self.ping_by_stream(now, id, Purpose::Greet);
                 greeted += 1;
@@ -177,9 +176,8 @@ impl Engine {
 
     /// Whether a member is to be pinged now in place of comparing tables with one.
     pub(crate) fn covers(&mut self) -> bool {
-        let observers = &mut self.observers;
-        observers.rounds = observers.rounds.wrapping_add(1);
-        self.config.detector == Detector::Observers && observers.rounds.is_multiple_of(COVER_EVERY)
+        self.observers.rounds = self.observers.rounds.wrapping_add(1);
+        self.observes() && self.observers.rounds.is_multiple_of(COVER_EVERY)
     }
 
     /// Pings a member that may be nobody's subject: where views differ, none is forgotten so. Its

@@ -5,9 +5,13 @@
 //! cluster as a whole.
 
 mod agreement;
+mod cluster;
 mod contacts;
+mod link;
 mod round_trip;
 
 pub use agreement::Agreement;
+pub use cluster::{ClusterHealth, HealthLevel, MissingCause, SteadyLevel};
 pub use contacts::{Contact, Contacts};
+pub use link::{LINK_WINDOW, LinkCondition, LinkMeter};
 pub use round_trip::RoundTrip;

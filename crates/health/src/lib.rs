@@ -8,10 +8,16 @@ mod agreement;
 mod cluster;
 mod contacts;
 mod link;
+mod phi;
 mod round_trip;
+mod two_window;
+mod warning;
 
 pub use agreement::Agreement;
 pub use cluster::{ClusterHealth, HealthLevel, MissingCause, SteadyLevel};
 pub use contacts::{Contact, Contacts};
 pub use link::{LINK_WINDOW, LinkCondition, LinkMeter};
+pub use phi::{Phi, PhiSettings};
 pub use round_trip::RoundTrip;
+pub use two_window::{TwoWindow, TwoWindowSettings};
+pub use warning::{Grades, OwnStrain, Trend};

@@ -7,6 +7,7 @@
 mod agreement;
 mod cluster;
 mod contacts;
+mod interval;
 mod link;
 mod phi;
 mod round_trip;
@@ -16,6 +17,7 @@ mod warning;
 pub use agreement::Agreement;
 pub use cluster::{ClusterHealth, HealthLevel, MissingCause, SteadyLevel};
 pub use contacts::{Contact, Contacts};
+pub use interval::heartbeat_interval;
 pub use link::{LINK_WINDOW, LinkCondition, LinkMeter};
 pub use phi::{Phi, PhiSettings};
 pub use round_trip::RoundTrip;

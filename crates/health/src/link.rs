@@ -45,6 +45,11 @@ impl LinkMeter {
         }
     }
 
+    /// A ping that was counted as unanswered is answered after all; its time counts as this.
+    pub fn late(&mut self, took: Duration) {
+        self.round_trip.record(took);
+    }
+
     /// A ping was not answered in time.
     pub fn unanswered(&mut self) {
         self.lost.record(true);

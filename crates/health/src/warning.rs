@@ -47,7 +47,7 @@ const SPREADS: f32 = 4.0;
 const USUALLY_OFF: f32 = 0.5;
 
 /// The loss of late, beyond the usual one.
-const LOSS: (f32, f32) = (0.2, 0.7);
+const LOSS: (f32, f32) = (0.2, 0.65);
 
 /// Phi.
 const PHI: (f32, f32) = (3.0, 12.0);
@@ -134,8 +134,11 @@ impl Grades {
 /// Timers that are late by so much of a period.
 const LATE: (f32, f32) = (0.1, 0.8);
 
-/// Timers that were late count half as much after so many periods.
-const LATE_HALVED: f32 = 10.0;
+/// The worst of them adds so much: any process stands still once in a while, so it takes two.
+const LATE_ONCE: f32 = 0.3;
+
+/// It counts half as much after so many periods.
+const LATE_HALVED: f32 = 20.0;
 
 /// The local health score, of its largest value.
 const DOUBT: (f32, f32) = (0.2, 0.8);
@@ -147,7 +150,7 @@ const LOAD_MOST: f32 = 0.4;
 /// How late a node is itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnStrain {
-    /// The longest delay of late, in periods.
+    /// How late its timers have been of late, 0 to 1.
     late: f32,
     at: Time,
 }
@@ -155,9 +158,11 @@ pub struct OwnStrain {
 impl OwnStrain {
     /// A timer that was due at `due` fires at `now`.
     pub fn fired(&mut self, due: Time, now: Time, period: Duration) {
-        let late = now.since(due).as_secs_f32() / period.as_secs_f32();
-        self.late = self.left(now, period).max(late);
-        self.at = now;
+        let late = ramp(now.since(due).as_secs_f32() / period.as_secs_f32(), LATE.0, LATE.1);
+        if late > 0.0 {
+            self.late = (self.left(now, period) + late * LATE_ONCE).min(1.0);
+            self.at = now;
+        }
     }
 
     /// How strained a node is, 0 to 1: late, in doubt of itself (0 to 1), loaded (percent), and as
@@ -171,8 +176,7 @@ impl OwnStrain {
         observers: f32,
     ) -> f32 {
         let load = ramp(load.map_or(0.0, f32::from), LOAD.0, LOAD.1) * LOAD_MOST;
-        let late = ramp(self.left(now, period), LATE.0, LATE.1);
-        together([late, ramp(doubt, DOUBT.0, DOUBT.1), load, observers])
+        together([self.left(now, period), ramp(doubt, DOUBT.0, DOUBT.1), load, observers])
     }
 
     fn left(&self, now: Time, period: Duration) -> f32 {
@@ -273,17 +277,21 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_a_strain_that_wears_off() {
+    fn one_pause_is_some_strain_and_several_are_more_and_it_wears_off() {
         let mut own = OwnStrain::default();
         let strain = |own: &OwnStrain, s| own.strain(at(s), PERIOD, 0.0, None, 0.0);
         own.fired(at(1), at(1) + ms(50), PERIOD);
         assert_eq!(strain(&own, 2), 0.0);
         own.fired(at(3), at(4), PERIOD);
         own.fired(at(4), at(4), PERIOD);
-        assert_eq!(strain(&own, 4), 1.0);
-        let later = strain(&own, 14);
-        assert!((later - 4.0 / 7.0).abs() < 1e-3, "{later}");
-        assert_eq!(strain(&own, 60), 0.0);
+        let near = |found: f32, expected: f32| assert!((found - expected).abs() < 1e-3, "{found}");
+        near(strain(&own, 4), 0.4);
+        near(strain(&own, 24), 0.2);
+        own.fired(at(23), at(24), PERIOD);
+        near(strain(&own, 24), 0.6);
+        (0..9).for_each(|_| own.fired(at(23), at(24), PERIOD));
+        near(strain(&own, 24), 1.0);
+        near(strain(&own, 224), 0.0);
     }
 
     #[test]

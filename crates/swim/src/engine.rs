@@ -136,6 +136,8 @@ pub struct Engine {
     pub(crate) timers: Timers,
     pub(crate) peers: Peers,
     pub(crate) probe: Option<Probe>,
+    /// The probe of the last period, if nobody answered it in time.
+    pub(crate) late_probe: Option<Probe>,
     pub(crate) observers: Box<Observers>,
     pub(crate) links: Links,
     pub(crate) relays: Relays,
@@ -223,6 +225,7 @@ impl Engine {
             own: Target::of(table.own_id(), own.life),
             peers: Peers::new(table.own_id()),
             probe: None,
+            late_probe: None,
             observers: Box::new(Observers::new(&config, now)),
             links: Links::new(&config),
             relays: Relays::default(),

@@ -144,10 +144,10 @@ impl Engine {
                 false => self.watched_answered(now, nonce, responder, false),
             };
         }
-        let Some(probe) = self.probe.filter(|probe| probe.nonce == nonce) else { return };
-        if direct && !not_me && responder.id == probe.target.id {
-            self.pinged_answered(now, probe);
+        if direct && !not_me {
+            self.ping_answered(now, nonce, responder);
         }
+        let Some(probe) = self.probe.filter(|probe| probe.nonce == nonce) else { return };
         let elsewhere = not_me && direct && from == probe.address;
         if elsewhere || (!not_me && responder.id == probe.target.id) {
             self.probe_answered(now, nonce, probe.target, not_me);

@@ -417,6 +417,18 @@ impl Engine {
         self.contacts.get(id)
     }
 
+    /// The latest heartbeats of all members that were heard first-hand lately, as
+    /// [`Engine::contact`] tells of one.
+    pub fn contacts(&self) -> impl Iterator<Item = (MemberId, Contact)> {
+        self.contacts.iter()
+    }
+
+    /// How long pings to this member take there and back, smoothed; `None` if it has answered none
+    /// lately. Of the members that this node watches with the detector `observers`, and of few others.
+    pub fn round_trip(&self, id: MemberId) -> Option<Duration> {
+        self.observers.links.get(id).round_trip.mean()
+    }
+
     /// How many of the peers heard within the last ten periods hold this node's view, and how far
     /// that goes.
     pub fn agreement(&self, now: Time) -> Agreement {

@@ -4,6 +4,4 @@ mod changes;
 mod damping;
 mod harness;
 mod load;
-#[cfg(feature = "tonic")]
-mod tonic;
 mod zones;

@@ -1,7 +1,7 @@
 //! Keys to members by rendezvous hashing (Thaler and Ravishankar, 1998): every member has a score
 //! for every key, and the highest wins. Over XXH3, whose values are the same everywhere and for
-//! ever. The kept libraries were measured: `hrw-hash` takes 50 times as long for 100 members,
-//! `mpchash` does not say to whom a key goes next, and brings eight crates.
+//! ever. Of the kept libraries `hrw-hash` sorts all members for each key, and `mpchash` does not say
+//! to whom a key goes next, and brings eight crates.
 
 use headcount::{Member, MemberId, Name};
 use tower::discover::Change;
@@ -16,7 +16,7 @@ const KEYS: u64 = 0x68ea_dc07;
 ///
 /// When a member comes, only keys that go to it move; when one goes, only its own do: one key in N.
 /// The second of [`Rendezvous::pick_n`] is the one to which a key moves when the first goes. A pick
-/// looks at every member: 0.3 microseconds at 100 members, 3 at 1,000.
+/// looks at every member once.
 #[derive(Clone, Debug)]
 pub struct Rendezvous<T> {
     /// Sorted by id.

@@ -168,7 +168,8 @@ pub(crate) async fn set(args: SetArgs) -> Result<(), Failure> {
 /// # Errors
 /// No agent answers.
 pub(crate) async fn leave(args: LeaveArgs) -> Result<(), Failure> {
-    let deadline = DEADLINE + LEAVE_DEADLINE;
+    // The sessions of the agent leave before it.
+    let deadline = DEADLINE + 2 * LEAVE_DEADLINE;
     let left: LeaveAnswer = args.agent.ask(Method::POST, "/v1/leave", deadline).await?;
     output::line(&format!("left: acknowledged by {} peers", left.acknowledged))
 }

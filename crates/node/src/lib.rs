@@ -47,6 +47,7 @@
 mod advertise;
 mod builder;
 mod clock;
+mod contacts;
 mod dialling;
 mod driver;
 mod error;
@@ -62,6 +63,7 @@ mod stats;
 mod streams;
 
 pub use builder::Builder;
+pub use contacts::{Contact, Contacts};
 pub use error::NodeError;
 pub use events::{Events, NodeEvent};
 pub use join::{JoinReport, SeedOutcome, SeedReport};

@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::builder::Builder;
+use crate::contacts::Contacts;
 use crate::driver::Command;
 use crate::error::NodeError;
 use crate::events::Events;
@@ -103,6 +104,12 @@ impl Node {
     /// What happens from now on, beginning with the members now.
     pub fn events(&self) -> Events {
         Events::new(self.inner.shared.subscribe(), Arc::clone(&self.inner.shared))
+    }
+
+    /// What members told this node of their load, and how long they take to answer. A handle that
+    /// goes on showing what is heard; it does not keep the node running.
+    pub fn contacts(&self) -> Contacts {
+        Contacts::new(Arc::clone(&self.inner.shared))
     }
 
     /// Now, on this node's own time line: microseconds since it started, monotonic. The line on

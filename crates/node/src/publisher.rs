@@ -9,6 +9,7 @@ use headcount_swim::{Engine, Event};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
+use crate::contacts;
 use crate::members::Members;
 use crate::shared::{Report, Shared};
 
@@ -118,6 +119,7 @@ impl Publisher {
     /// What is worth telling even when nothing happens.
     pub(crate) fn report(&self, engine: &Engine, time: Time, report: Report) {
         self.shared.report.store(Arc::new(report));
+        self.shared.contacts.store(Arc::new(contacts::of(engine, time)));
         self.agreement(engine, time);
     }
 

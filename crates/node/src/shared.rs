@@ -1,5 +1,6 @@
 //! What the driver writes and everybody reads.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::sync::broadcast::{self, WeakSender};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::contacts::Contact;
 use crate::members::Members;
 use crate::stats::{Condition, NodeStats};
 
@@ -20,6 +22,7 @@ pub(crate) struct Shared {
     pub(crate) directory: DashMap<MemberId, Member>,
     pub(crate) snapshot: ArcSwap<Members>,
     pub(crate) report: ArcSwap<Report>,
+    pub(crate) contacts: ArcSwap<BTreeMap<MemberId, Contact>>,
     events: WeakSender<Event>,
     /// Closed once the driver is gone, its sockets with it.
     ready: watch::Receiver<bool>,
@@ -50,6 +53,7 @@ impl Shared {
             directory: members.iter().map(|member| (member.id(), member.clone())).collect(),
             snapshot: ArcSwap::from_pointee(members),
             report: ArcSwap::from_pointee(report),
+            contacts: ArcSwap::default(),
             events: events.downgrade(),
             ready,
             clock,

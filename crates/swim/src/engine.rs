@@ -429,6 +429,12 @@ impl Engine {
         self.contacts.get(id)
     }
 
+    /// The latest heartbeats of all members that were heard first-hand lately, as
+    /// [`Engine::contact`] tells of one.
+    pub fn contacts(&self) -> impl Iterator<Item = (MemberId, Contact)> {
+        self.contacts.iter()
+    }
+
     /// How many of the peers heard within the last ten periods hold this node's view, and how far
     /// that goes.
     pub fn agreement(&self, now: Time) -> Agreement {

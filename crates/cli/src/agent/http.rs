@@ -20,6 +20,7 @@ use crate::agent::LEAVE_DEADLINE;
 use crate::agent::connections::Connections;
 use crate::agent::hosts;
 use crate::agent::metrics::{self, EventCounts, Metrics};
+use crate::agent::sessions::{self, Sessions};
 use crate::failure::Failure;
 use crate::input;
 use crate::view::{CensusView, MemberView, View};
@@ -59,6 +60,7 @@ pub(crate) struct Endpoint {
 struct App {
     node: Node,
     metrics: Metrics,
+    sessions: Sessions,
     stop: watch::Sender<bool>,
 }
 
@@ -74,18 +76,19 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 impl Endpoint {
-    /// Serves `node` on `listener` to requests for `hosts`.
+    /// Serves `node` and its sessions on `listener` to requests for `hosts`.
     pub(crate) fn start(
         listener: TcpListener,
         node: Node,
+        sessions: Sessions,
         hosts: Hosts,
     ) -> Result<Endpoint, Failure> {
         let address = listener.local_addr().map_err(|error| Failure::input("http", error))?;
         let events = EventCounts::default();
         let counting = tokio::spawn(count_events(node.clone(), events.clone()));
         let (stop, mut stopped) = watch::channel(false);
-        let metrics = Metrics::new(node.clone(), events);
-        let mut router = router(App { node, metrics, stop: stop.clone() });
+        let metrics = Metrics::new(node.clone(), events, sessions.counts());
+        let mut router = router(App { node, metrics, sessions, stop: stop.clone() });
         if hosts == Hosts::Addresses {
             router = router.layer(middleware::from_fn(hosts::only_addresses));
         }
@@ -131,6 +134,7 @@ async fn count_events(node: Node, counts: EventCounts) {
 }
 
 fn router(app: App) -> Router {
+    let sessions = sessions::routes(app.sessions.clone());
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -140,6 +144,7 @@ fn router(app: App) -> Router {
         .route("/v1/leave", post(leave))
         .route("/v1/parameters", post(set_parameters))
         .with_state(Arc::new(app))
+        .merge(sessions)
 }
 
 async fn healthz(State(app): State<Arc<App>>) -> (StatusCode, String) {
@@ -269,6 +274,7 @@ async fn leave(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     }
     let leaving = tokio::spawn(async move {
         tracing::info!(reason = "asked over HTTP", "leaving");
+        app.sessions.leave().await;
         let left = app.node.leave(LEAVE_DEADLINE).await;
         tracing::info!(acknowledged = left.acknowledged, "left");
         app.stop.send_replace(true);

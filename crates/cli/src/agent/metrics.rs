@@ -13,6 +13,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use crate::agent::sessions;
+
 type Label = [(&'static str, &'static str); 1];
 
 /// How often something happened, and how often nobody could tell what. Clones count together.
@@ -29,14 +31,17 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Measures `node`; `events` are counted by [`count`].
-    pub(crate) fn new(node: Node, events: EventCounts) -> Metrics {
+    /// Measures `node` and its `sessions`; `events` are counted by [`count`].
+    pub(crate) fn new(node: Node, events: EventCounts, sessions: sessions::Counts) -> Metrics {
         let mut registry = Registry::with_prefix("headcount");
         registry.register_collector(Box::new(NodeCollector { node }));
         let help = "What this node saw happen, by event";
         registry.register("events", help, events.by_name);
         let help = "Events that happened faster than they could be counted by name";
         registry.register("events_missed", help, events.missed);
+        registry.register("sessions", "Live sessions of this agent", sessions.live);
+        let help = "Sessions that were not renewed in time";
+        registry.register("sessions_expired", help, sessions.expired);
         Metrics { registry }
     }
 

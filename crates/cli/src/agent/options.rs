@@ -16,6 +16,11 @@ use crate::input;
 /// The port of the HTTP endpoint unless another is set.
 pub(crate) const DEFAULT_HTTP_PORT: u16 = 7947;
 
+/// So many sessions may be live at once unless another number is set.
+pub(crate) const DEFAULT_SESSIONS: u16 = 256;
+
+const SESSIONS_MAX: u16 = 4_096;
+
 const DEFAULT_CLUSTER: &str = "headcount";
 
 /// The options of one agent. Lists of a file and of flags: seeds given as flags replace the
@@ -62,6 +67,11 @@ pub(crate) struct Options {
     /// Allows an HTTP address that is not loopback; whoever reaches it can make the agent leave
     #[arg(long)]
     http_any_address: bool,
+
+    /// How many sessions may be live at once, 0 to 4096; 0 refuses all. Default: 256
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(..=i64::from(SESSIONS_MAX)))]
+    #[serde(deserialize_with = "sessions")]
+    sessions: Option<u16>,
 
     /// How long a member may be silent before it is failed; the period is a fifth of it. Default: 5s
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
@@ -115,6 +125,7 @@ impl Options {
             zone: self.zone.or(file.zone),
             http: self.http.or(file.http),
             http_any_address: self.http_any_address || file.http_any_address,
+            sessions: self.sessions.or(file.sessions),
             detection_time: self.detection_time.or(file.detection_time),
             period: self.period.or(file.period),
             detector: self.detector.or(file.detector),
@@ -140,6 +151,18 @@ impl Options {
     /// Whether HTTP may be served, and asked for, under any address and name.
     pub(crate) fn http_any_address(&self) -> bool {
         self.http_any_address
+    }
+
+    /// How many sessions may be live at once.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.unwrap_or(DEFAULT_SESSIONS).into()
+    }
+
+    /// A node for a session of this agent: as its own, but for what makes that one itself.
+    pub(crate) fn session_template(&self) -> Builder {
+        let own = self.clone();
+        let (name, advertise, zone) = (None, None, None);
+        Options { name, advertise, zone, seed: Vec::new(), tag: Vec::new(), ..own }.builder()
     }
 
     /// The node that these options describe.
@@ -210,6 +233,13 @@ fn parsed<T, E: Error>(text: &str, parse: fn(&str) -> Result<T, String>) -> Resu
     parse(text).map_err(|problem| E::custom(format!("{text:?} {problem}")))
 }
 
+fn sessions<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u16>, D::Error> {
+    match u16::deserialize(value)? {
+        count @ ..=SESSIONS_MAX => Ok(Some(count)),
+        count => Err(D::Error::custom(format!("{count} is out of range; use 0 to {SESSIONS_MAX}"))),
+    }
+}
+
 fn address<'de, D: Deserializer<'de>>(value: D) -> Result<Option<SocketAddr>, D::Error> {
     parsed(&String::deserialize(value)?, input::address).map(Some)
 }
@@ -255,6 +285,7 @@ mod tests {
             zone = "east"
             http = "127.0.0.1:0"
             http_any_address = true
+            sessions = 8
             detection_time = "3s"
             period = "500ms"
             detector = "swim"
@@ -265,6 +296,7 @@ mod tests {
         .expect("all keys are known");
         assert_eq!(options.seed.len(), 2);
         assert_eq!(options.tag, [("role".to_owned(), "api".to_owned())]);
+        assert_eq!(options.sessions(), 8);
         assert_eq!(options.detection_time, Some(Duration::from_secs(3)));
         assert_eq!(options.period, Some(Duration::from_millis(500)));
         assert_eq!(options.detector, Some(Detector::Swim));
@@ -279,6 +311,7 @@ mod tests {
             ("period = \"5\"", ["line 1", "period", "200ms"]),
             ("seed = [\"host\"]", ["line 1", "seed", "host:port"]),
             ("bind = 7946", ["line 1", "bind", "expected a string"]),
+            ("sessions = 4097", ["line 1", "sessions", "0 to 4096"]),
             ("detector = \"phi\"", ["line 1", "detector", "lifeguard"]),
             ("exchange = \"merkle\"", ["line 1", "exchange", "sketch"]),
         ] {

@@ -3,6 +3,7 @@
 mod agent;
 mod client;
 mod failure;
+mod health;
 mod input;
 mod local;
 mod output;
@@ -37,6 +38,8 @@ enum Command {
     Members(client::MembersArgs),
     /// Prints which view a running agent holds, and who else does
     View(client::ViewArgs),
+    /// Prints how the cluster is: who is missing and why, who degrades, what the links are like
+    Health(client::HealthArgs),
     /// Prints why a member is shown as it is: who accused it, for what, and who confirmed that
     Explain(client::ExplainArgs),
     /// Changes how all members of a running cluster watch each other
@@ -67,6 +70,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Agent(args) => block_on(agent::run(args)),
         Command::Members(args) => block_on(client::members(args)),
         Command::View(args) => block_on(client::view(args)),
+        Command::Health(args) => block_on(client::health(args)),
         Command::Explain(args) => block_on(client::explain(args)),
         Command::Set(args) => block_on(client::set(args)),
         Command::Leave(args) => block_on(client::leave(args)),

@@ -67,8 +67,19 @@ fn named(names: &[String], all: usize) -> String {
 
 /// The members of a view, one a line.
 pub(crate) fn members(view: &View) -> String {
-    let titles =
-        ["name", "address", "status", "serving", "zone", "generation", "incarnation", "tags"];
+    let titles = [
+        "name",
+        "address",
+        "status",
+        "serving",
+        "zone",
+        "latency",
+        "loss",
+        "warning",
+        "generation",
+        "incarnation",
+        "tags",
+    ];
     aligned(titles.map(str::to_owned).to_vec(), view.members.iter().map(row))
 }
 
@@ -81,6 +92,9 @@ fn row(member: &MemberView) -> Vec<String> {
         member.status.clone(),
         member.serving.clone(),
         or_dash(&member.zone),
+        member.latency_ms.map_or_else(dash, |ms| format!("{ms:.2} ms")),
+        member.loss.map_or_else(dash, |loss| format!("{:.0} %", loss * 100.0)),
+        member.warning.map_or_else(dash, |warning| format!("{warning} %")),
         member.generation.to_string(),
         member.incarnation.to_string(),
         or_dash(&tags.join(",")),
@@ -110,8 +124,12 @@ pub(crate) fn explanation(member: &MemberView) -> String {
     lines.join("\n")
 }
 
+fn dash() -> String {
+    "-".to_owned()
+}
+
 fn or_dash(text: &str) -> String {
-    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+    if text.is_empty() { dash() } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -130,6 +148,9 @@ mod tests {
             generation: 7,
             incarnation: 0,
             tags: BTreeMap::from([("role".to_owned(), "api".to_owned())]),
+            warning: None,
+            latency_ms: Some(0.2),
+            loss: Some(0.0),
             accusation: None,
         };
         View {

@@ -227,8 +227,10 @@ impl Builder {
         let (commands, obeyed) = mpsc::channel(COMMANDS);
         let (sender, _) = broadcast::channel(self.event_buffer);
         let (readiness, ready) = watch::channel(begins_cluster);
-        let first =
-            (Members::of(&engine, engine.agreement(clock.now())), report(&engine, &sockets));
+        let first = {
+            let now = clock.now();
+            (Members::of(&engine, engine.agreement(now)), report(&engine, &sockets, now))
+        };
         let shared = Arc::new(Shared::new(first, &sender, ready, clock, period));
 
         let seeds = span.in_scope(|| {

@@ -47,6 +47,11 @@ impl Contacts {
     pub fn get(&self, member: MemberId) -> Option<Contact> {
         self.shared.contacts.load().get(&member).copied()
     }
+
+    /// All that was heard in the last ten periods, in the order of the members' ids.
+    pub fn all(&self) -> Vec<(MemberId, Contact)> {
+        self.shared.contacts.load().iter().map(|(id, contact)| (*id, *contact)).collect()
+    }
 }
 
 /// What `engine` heard; costs as much as members were heard.

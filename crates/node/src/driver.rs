@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headcount_state::{OwnAttributes, Standing};
+use headcount_state::{OwnAttributes, Standing, Time};
 use headcount_swim::{Census, Detector, Engine, Event, SeedError, StreamEnd};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -270,7 +270,7 @@ impl Driver {
         if instant >= self.next_report {
             self.next_report = instant + report_interval(self.engine.config().period);
             self.dialling.give_up(instant);
-            let report = report(&self.engine, &self.sockets);
+            let report = report(&self.engine, &self.sockets, now);
             self.publisher.report(&self.engine, now, report);
         }
         self.publisher.settle(&self.engine, instant, now);
@@ -307,6 +307,8 @@ impl Driver {
                     let _ = waiting.send(census.clone());
                 }
             }
+            // Who hears of it finds it in the report.
+            Event::HealthChanged { .. } => self.next_report = Instant::now(),
             Event::Departed { .. } => {
                 self.goodbye.heard = true;
                 self.answer_leavers();
@@ -332,12 +334,14 @@ pub(crate) fn report_interval(period: Duration) -> Duration {
     (period / 2).min(Duration::from_secs(1))
 }
 
-pub(crate) fn report(engine: &Engine, sockets: &Sockets) -> Report {
+pub(crate) fn report(engine: &Engine, sockets: &Sockets, now: Time) -> Report {
     Report {
         stats: NodeStats { protocol: *engine.stats(), sockets: sockets.stats },
         standing: engine.standing(),
         local_health: engine.local_health(),
         isolated: engine.is_isolated(),
+        warning: engine.warning(engine.table().own_id(), now),
+        health: engine.cluster_health(),
     }
 }
 
@@ -371,6 +375,7 @@ fn log(event: &Event) {
         (Event::Seed { .. }, _) => {}
         (
             Event::Isolated
+            | Event::HealthChanged { .. }
             | Event::CutOff { .. }
             | Event::Held { .. }
             | Event::Displaced { .. }

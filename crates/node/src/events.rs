@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use headcount_swim::Event;
+use headcount_swim::{ClusterHealth, Event};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
@@ -99,7 +99,15 @@ impl fmt::Display for NodeEvent {
         };
         let (kind, member) = (event.name(), event.member());
         match (event, member) {
+            (Event::Degrading { warning, .. }, Some(member)) => {
+                write!(f, "{kind}: {member}, warning {warning} %")
+            }
             (_, Some(member)) => write!(f, "{kind}: {member}"),
+            (Event::HealthChanged { from, health }, _) => {
+                let ClusterHealth { level, present, missing, .. } = health;
+                let of = present + missing;
+                write!(f, "{kind}: from {from} to {level}, {present} of {of} members are there")
+            }
             (Event::Forgotten(id), _) => write!(f, "{kind}: {id}"),
             (Event::Healed { returned, missing }, _) => {
                 write!(f, "{kind}: {returned} returned, {missing} still missing")

@@ -76,7 +76,7 @@ pub use headcount_state::{
     Tags, Time, Voters,
 };
 pub use headcount_swim::{
-    Agreement, Census, Config, ConfigError, Detector, Error as ProtocolError, Event, Exchange,
-    Member, SeedError, Stats,
+    Agreement, Census, ClusterHealth, Config, ConfigError, Detector, Error as ProtocolError, Event,
+    Exchange, HealthLevel, LinkCondition, Member, MissingCause, SeedError, Stats,
 };
 pub use headcount_wire::RefuseCode;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_state::{Instance, Name, OwnAttributes, Serving, Tags, Time};
-use headcount_swim::{Census, Detector, Member};
+use headcount_swim::{Census, ClusterHealth, Detector, Member};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -110,6 +110,12 @@ impl Node {
     /// goes on showing what is heard; it does not keep the node running.
     pub fn contacts(&self) -> Contacts {
         Contacts::new(Arc::clone(&self.inner.shared))
+    }
+
+    /// How much of the cluster is there, in one word and in numbers. Refreshed every half period;
+    /// [`crate::Event::HealthChanged`] tells when the level changes.
+    pub fn health(&self) -> ClusterHealth {
+        self.inner.shared.report.load().health
     }
 
     /// Now, on this node's own time line: microseconds since it started, monotonic. The line on

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use headcount_state::{MemberId, Standing, Time};
-use headcount_swim::{Event, Member};
+use headcount_swim::{ClusterHealth, Event, Member};
 use tokio::sync::broadcast::{self, WeakSender};
 use tokio::sync::watch;
 
@@ -39,6 +39,8 @@ pub(crate) struct Report {
     pub(crate) standing: Standing,
     pub(crate) local_health: u8,
     pub(crate) isolated: bool,
+    pub(crate) warning: u8,
+    pub(crate) health: ClusterHealth,
 }
 
 impl Shared {
@@ -97,6 +99,7 @@ impl Shared {
             standing: report.standing,
             local_health: report.local_health,
             isolated: report.isolated,
+            warning: report.warning,
         }
     }
 

@@ -22,6 +22,7 @@ use crate::agent::hosts;
 use crate::agent::metrics::{self, EventCounts, Metrics};
 use crate::agent::sessions::{self, Sessions};
 use crate::failure::Failure;
+use crate::health::HealthView;
 use crate::input;
 use crate::view::{CensusView, MemberView, View};
 
@@ -141,6 +142,7 @@ fn router(app: App) -> Router {
         .route("/metrics", get(scrape))
         .route("/v1/view", get(view))
         .route("/v1/members", get(members))
+        .route("/v1/health", get(health))
         .route("/v1/leave", post(leave))
         .route("/v1/parameters", post(set_parameters))
         .with_state(Arc::new(app))
@@ -215,8 +217,12 @@ async fn members(State(app): State<Arc<App>>) -> Json<Vec<MemberView>> {
     Json(current(&app.node).members)
 }
 
+async fn health(State(app): State<Arc<App>>) -> Json<HealthView> {
+    Json(HealthView::of(&app.node))
+}
+
 fn current(node: &Node) -> View {
-    View::new(node.name(), &node.members())
+    View::new(node.name(), &node.members()).heard_by(node)
 }
 
 /// What `POST /v1/parameters` is told.

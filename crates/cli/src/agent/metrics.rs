@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use headcount::{Condition, Event, Members, Node, NodeEvent, NodeStats, Standing, Status};
+use headcount::{
+    ClusterHealth, Condition, Event, Members, Node, NodeEvent, NodeStats, Standing, Status,
+};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -77,6 +79,7 @@ struct NodeCollector {
 impl Collector for NodeCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         view(&mut encoder, &self.node.members())?;
+        health(&mut encoder, &self.node)?;
         condition(&mut encoder, &self.node.condition())?;
         for (name, help, total) in totals(&self.node.stats()) {
             let counter = ConstCounter::new(total);
@@ -109,6 +112,36 @@ fn view(encoder: &mut DescriptorEncoder<'_>, members: &Members) -> fmt::Result {
         "Peers heard lately that hold this node's view",
         agreement.agree,
     )
+}
+
+/// The level by number, so that an alert can compare it; who is degrading as a count, for names have no
+/// bound.
+fn health(encoder: &mut DescriptorEncoder<'_>, node: &Node) -> fmt::Result {
+    let ClusterHealth { level, present, missing, .. } = node.health();
+    let help = "How much of the cluster is there: 0 HEALTHY, 1 DEGRADED, 2 CRITICAL, 3 FAILED";
+    gauge(encoder, "health_level", help, level as u32)?;
+    gauge(encoder, "members_present", "Members that are alive or suspect", present)?;
+    let help = "Members that failed and are neither back nor gone for good";
+    gauge(encoder, "members_missing", help, missing)?;
+    let heard = node.contacts().all();
+    let worst = heard.iter().map(|(_, contact)| contact.warning).max().unwrap_or(0);
+    let help = "The largest early warning of the members heard lately, 0 to 1";
+    gauge(encoder, "warning_max", help, f64::from(worst) / 100.0)?;
+    let own = f64::from(node.condition().warning) / 100.0;
+    gauge(encoder, "warning", "The early warning of this node itself, 0 to 1", own)?;
+    let links = || heard.iter().filter_map(|(_, contact)| contact.link);
+    let pings: u32 = links().map(|link| link.samples).sum();
+    let lost: f32 = links().map(|link| link.loss * link.samples as f32).sum();
+    let loss = if pings == 0 { 0.0 } else { f64::from(lost / pings as f32) };
+    gauge(encoder, "link_loss", "The share of the latest pings that was lost, 0 to 1", loss)?;
+    let mut latencies: Vec<f64> =
+        links().filter_map(|link| link.latency).map(|latency| latency.as_secs_f64()).collect();
+    latencies.sort_unstable_by(f64::total_cmp);
+    let middle = latencies.get(latencies.len() / 2).copied().unwrap_or(0.0);
+    let help = "How long pings take there and back, the median of the links, in seconds";
+    gauge(encoder, "link_latency_seconds", help, middle)?;
+    let phi = heard.iter().filter_map(|(_, contact)| contact.phi).fold(0.0, f32::max);
+    gauge(encoder, "phi_max", "The largest suspicion level of those watched", f64::from(phi))
 }
 
 fn condition(encoder: &mut DescriptorEncoder<'_>, condition: &Condition) -> fmt::Result {

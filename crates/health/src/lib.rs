@@ -6,8 +6,12 @@
 
 mod agreement;
 mod contacts;
+mod phi;
 mod round_trip;
+mod two_window;
 
 pub use agreement::Agreement;
 pub use contacts::{Contact, Contacts};
+pub use phi::{Phi, PhiSettings};
 pub use round_trip::RoundTrip;
+pub use two_window::{TwoWindow, TwoWindowSettings};

@@ -6,12 +6,16 @@
 
 mod agreement;
 mod contacts;
+mod monitor;
 mod phi;
 mod round_trip;
 mod two_window;
 
 pub use agreement::Agreement;
 pub use contacts::{Contact, Contacts};
+pub use monitor::{
+    HeartbeatChange, HeartbeatEvent, HeartbeatMonitor, HeartbeatStatus, MonitorError, Policy,
+};
 pub use phi::{Phi, PhiSettings};
 pub use round_trip::RoundTrip;
 pub use two_window::{TwoWindow, TwoWindowSettings};

@@ -80,7 +80,9 @@ fn play(
     for ms in 0..1_000 {
         let now = Time::from_millis(second * 1_000 + ms);
         let all = senders * ms / 1_000..senders * (ms + 1) / 1_000;
-        let kept = all.map(|number| number * step % senders).filter(|n| (n + second) % 1_000 != 0);
+        let kept = all
+            .map(|number| number * step % senders)
+            .filter(|n| !(n + second).is_multiple_of(1_000));
         let beats: Vec<(MemberId, Time)> = kept.map(|number| (id(number), now)).collect();
         let mark = Instant::now();
         if batch == 1 {

@@ -235,14 +235,15 @@ mod tests {
 
     #[test]
     fn phi_is_what_tables_of_the_normal_distribution_say() {
-        // 1 - Φ(z) of 0, 1, 2, 3 and 5: 0.5, 0.158655, 0.0227501, 0.00134990, 2.86652e-7.
+        // 1 - Φ(z) of 1, 2, 3, 4 and 5: 0.158655, 0.0227501, 0.00134990, 3.16712e-5, 2.86652e-7.
         for (z, phi) in
-            [(0.0, 0.30103), (1.0, 0.79955), (2.0, 1.64302), (3.0, 2.86970), (5.0, 6.54265)]
+            [(1.0, 0.79955), (2.0, 1.64302), (3.0, 2.86970), (4.0, 4.49933), (5.0, 6.54265)]
         {
             assert!((phi_at(z) - phi).abs() < 2e-5, "{z}: {}", phi_at(z));
             assert!((deviations(phi as f32) - z).abs() < 1e-4, "{phi}");
         }
-        // One in 10^-x beyond: Φ(-1) = 0.158655, so that of a silence one deviation too short.
+        // Half of all are later than the mean, and 1 - 0.158655 than one deviation before it.
+        assert!((phi_at(0.0) - 2f64.log10()).abs() < 1e-9);
         assert!((phi_at(-1.0) - 0.07503).abs() < 2e-5);
     }
 
@@ -274,7 +275,7 @@ mod tests {
     fn a_pause_is_tolerated_on_top_of_the_mean() {
         let pause = Duration::from_millis(500);
         let phi = fed(PhiSettings { pause, ..PhiSettings::every(SECOND) }, []);
-        assert!((after(&phi, 1_500) - 0.30103).abs() < 1e-4);
+        assert!((after(&phi, 1_500) - 2f32.log10()).abs() < 1e-4);
         let at = phi.reaches(1.64302).unwrap().as_millis();
         assert!(at.abs_diff(5_000 + 2_000) <= 1, "{at}");
     }

@@ -139,6 +139,12 @@ impl Phi {
         room > 0.0 && deviations * deviations * self.variance_us() < room * room
     }
 
+    /// How many deviations longer than the mean a silence is when phi reaches `level`: the same for
+    /// all senders, and worth keeping, for it takes some microseconds to find.
+    pub fn deviations(level: f32) -> f64 {
+        deviations(level)
+    }
+
     /// When the latest heartbeat arrived; `None` before the first one.
     pub fn last(&self) -> Option<Time> {
         (self.heartbeats > 0).then_some(self.last)

@@ -7,6 +7,7 @@ mod compare;
 mod detect;
 mod plot;
 mod progress;
+mod quality;
 mod replay;
 mod run;
 mod scale;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Scale(scale::Args),
     /// Measures the failure detectors side by side, on the same scenarios and seeds
     Detect(detect::Args),
+    /// Measures how soon and how often wrong heartbeat detectors are, by their thresholds
+    Quality(quality::Args),
 }
 
 /// Does what `command` says.
@@ -58,5 +61,6 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Scale(args) => scale::run(&args),
         Command::Detect(args) => detect::run(&args),
+        Command::Quality(args) => quality::run(&args),
     }
 }

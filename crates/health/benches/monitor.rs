@@ -16,7 +16,7 @@
 
 use std::time::{Duration, Instant};
 
-use headcount_health::{HeartbeatMonitor, Policy};
+use headcount_health::{HeartbeatMonitor, HeartbeatPolicy};
 use headcount_state::{MemberId, Time};
 
 const SECONDS: u64 = 6;
@@ -27,9 +27,9 @@ fn main() {
     let second = Duration::from_secs(1);
     println!("{senders} senders, {SECONDS} heartbeats each in each order");
     for (name, policy) in [
-        ("fixed", Policy::fixed(second)),
-        ("phi", Policy::phi(second)),
-        ("two-window", Policy::two_window(second)),
+        ("fixed", HeartbeatPolicy::fixed(second)),
+        ("phi", HeartbeatPolicy::phi(second)),
+        ("two-window", HeartbeatPolicy::two_window(second)),
     ] {
         if wanted.as_deref().is_none_or(|wanted| wanted == name) {
             measure(name, policy, senders);
@@ -37,7 +37,7 @@ fn main() {
     }
 }
 
-fn measure(name: &str, policy: Policy, senders: u64) {
+fn measure(name: &str, policy: HeartbeatPolicy, senders: u64) {
     let before = resident();
     let mut monitor = HeartbeatMonitor::new(policy, senders as usize).expect("a monitor");
     let begun = Instant::now();

@@ -2,7 +2,8 @@
 //!
 //! Every heartbeat says who speaks and which view it holds, some how loaded the speaker is.
 //! [`Contacts`] keeps the latest of each peer heard lately, [`RoundTrip`] how long a link takes; [`Agreement`] says what follows for the
-//! cluster as a whole.
+//! cluster as a whole. [`Phi`] and [`TwoWindow`] say what a silence means; [`HeartbeatMonitor`] watches
+//! many senders by them, with no cluster around it.
 
 mod agreement;
 mod contacts;
@@ -14,7 +15,8 @@ mod two_window;
 pub use agreement::Agreement;
 pub use contacts::{Contact, Contacts};
 pub use monitor::{
-    HeartbeatChange, HeartbeatEvent, HeartbeatMonitor, HeartbeatStatus, MonitorError, Policy,
+    HeartbeatChange, HeartbeatEvent, HeartbeatMonitor, HeartbeatPolicy, HeartbeatStatus,
+    MonitorError,
 };
 pub use phi::{Phi, PhiSettings};
 pub use round_trip::RoundTrip;

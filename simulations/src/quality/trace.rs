@@ -132,7 +132,7 @@ impl Trace {
         let about_two: f64 = (0..4).map(|_| self.random.unit()).sum();
         let tail = 1.0 / self.random.unit().max(1e-9).sqrt();
         if self.kind == TraceKind::Published {
-            return published::delay_us(about_two, tail);
+            return published::delay_us(sent_us, about_two, tail);
         }
         let minutes = sent_us / 60e6 % 10.0;
         let risen = if drifts { 20_000.0 * minutes.min(10.0 - minutes) } else { 0.0 };

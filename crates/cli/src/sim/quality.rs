@@ -94,6 +94,10 @@ fn trace(name: &str) -> Result<TraceKind, String> {
 /// # Errors
 /// A page that cannot be written.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(file) = &args.html {
+        // Whether it can be is said before the work, not after it.
+        write(file, "")?;
+    }
     let kinds = if args.only.is_empty() { TraceKind::ALL.to_vec() } else { args.only.clone() };
     let found = measure(&kinds, &args.seeds, args.jobs.unwrap_or_else(processors))?;
     if let Some(file) = &args.html {
@@ -237,7 +241,10 @@ fn draw(found: &[Traced], file: &Path) -> Result<(), Failure> {
          about {BURSTS} bursts, as the trace of Hayashibara and others.</p>\n",
         LOST * 100.0
     );
-    let page = page::document("Quality of heartbeat detectors", &(introduction + &sections));
+    write(file, &page::document("Quality of heartbeat detectors", &(introduction + &sections)))
+}
+
+fn write(file: &Path, page: &str) -> Result<(), Failure> {
     fs::write(file, page).map_err(|error| {
         let problem = format!("cannot be written: {error}; name another file");
         Failure::input(format!("--html {}", file.display()), problem)

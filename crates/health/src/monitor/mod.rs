@@ -9,7 +9,7 @@ use std::iter;
 use headcount_state::{IdIndex, MemberId, Time};
 
 pub use event::{HeartbeatChange, HeartbeatEvent, HeartbeatStatus, MonitorError};
-pub use policy::Policy;
+pub use policy::HeartbeatPolicy;
 
 use policy::{Judge, Track};
 use wheel::Wheel;
@@ -27,10 +27,10 @@ use wheel::Wheel;
 ///
 /// ```
 /// use std::time::Duration;
-/// use headcount_health::{HeartbeatChange, HeartbeatMonitor, HeartbeatStatus, Policy};
+/// use headcount_health::{HeartbeatChange, HeartbeatMonitor, HeartbeatStatus, HeartbeatPolicy};
 /// use headcount_state::{MemberId, Time};
 ///
-/// let mut monitor = HeartbeatMonitor::new(Policy::fixed(Duration::from_secs(1)), 1_000)?;
+/// let mut monitor = HeartbeatMonitor::new(HeartbeatPolicy::fixed(Duration::from_secs(1)), 1_000)?;
 /// let sensor = MemberId::of("sensor-17");
 /// for second in 0..10 {
 ///     monitor.record(sensor, Time::from_millis(second * 1_000))?;
@@ -82,7 +82,7 @@ impl HeartbeatMonitor {
     ///
     /// # Errors
     /// [`MonitorError::Capacity`] and [`MonitorError::Thresholds`] for what cannot be.
-    pub fn new(policy: Policy, capacity: usize) -> Result<HeartbeatMonitor, MonitorError> {
+    pub fn new(policy: HeartbeatPolicy, capacity: usize) -> Result<HeartbeatMonitor, MonitorError> {
         if capacity == 0 || capacity > IdIndex::PLACES_MAX {
             return Err(MonitorError::Capacity(capacity));
         }
@@ -162,8 +162,8 @@ impl HeartbeatMonitor {
         })
     }
 
-    /// When to poll again, if no heartbeat of a new or silent sender comes before; `None` if there
-    /// is nothing to wait for. There may be nothing to tell by then, but there is not before.
+    /// When to poll again; `None` if there is nothing to wait for. There may be nothing to tell by
+    /// then, but there is not before, if no heartbeat comes: ask anew after those.
     pub fn poll_timeout(&self) -> Option<Time> {
         self.wheel.next()
     }
@@ -306,8 +306,12 @@ mod tests {
         MemberId::from_u64(number + 1).unwrap()
     }
 
-    fn policies() -> [Policy; 3] {
-        [Policy::fixed(SECOND), Policy::phi(SECOND), Policy::two_window(SECOND)]
+    fn policies() -> [HeartbeatPolicy; 3] {
+        [
+            HeartbeatPolicy::fixed(SECOND),
+            HeartbeatPolicy::phi(SECOND),
+            HeartbeatPolicy::two_window(SECOND),
+        ]
     }
 
     fn told(monitor: &mut HeartbeatMonitor, now: Time) -> Vec<(MemberId, HeartbeatChange)> {
@@ -338,7 +342,7 @@ mod tests {
 
     #[test]
     fn thresholds_are_kept_to_the_microsecond_and_told_within_a_tick() {
-        let mut monitor = HeartbeatMonitor::new(Policy::fixed(SECOND), 10).unwrap();
+        let mut monitor = HeartbeatMonitor::new(HeartbeatPolicy::fixed(SECOND), 10).unwrap();
         monitor.record(id(0), at(1_000)).unwrap();
         assert_eq!(monitor.poll_events(at(1_000)).count(), 1);
         let due = Time::from_micros(4_000_000);
@@ -371,21 +375,24 @@ mod tests {
 
     #[test]
     fn a_sender_found_to_be_faster_than_expected_is_looked_at_earlier() {
-        for policy in [Policy::phi(SECOND), Policy::two_window(SECOND)] {
+        for policy in [HeartbeatPolicy::phi(SECOND), HeartbeatPolicy::two_window(SECOND)] {
             let mut monitor = HeartbeatMonitor::new(policy, 10).unwrap();
             monitor.record(id(0), at(0)).unwrap();
             assert_eq!(monitor.poll_events(at(0)).count(), 1);
             let first = monitor.poll_timeout().unwrap();
             (1..50).for_each(|i| monitor.record(id(0), at(i)).unwrap());
             let (now, early) = (at(49), monitor.poll_timeout().unwrap());
-            assert!(early < first || policy == Policy::two_window(SECOND), "{early} {first}");
+            assert!(
+                early < first || policy == HeartbeatPolicy::two_window(SECOND),
+                "{early} {first}"
+            );
             assert!(monitor.poll_events(now).next().is_none());
         }
     }
 
     #[test]
     fn beyond_its_capacity_new_senders_are_refused_and_known_ones_are_not() {
-        let mut monitor = HeartbeatMonitor::new(Policy::fixed(SECOND), 2).unwrap();
+        let mut monitor = HeartbeatMonitor::new(HeartbeatPolicy::fixed(SECOND), 2).unwrap();
         monitor.record(id(0), at(0)).unwrap();
         monitor.record(id(1), at(0)).unwrap();
         assert_eq!(monitor.record(id(2), at(1)), Err(MonitorError::Full(2)));
@@ -400,15 +407,15 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_with_a_reason() {
         let new = |policy, capacity| HeartbeatMonitor::new(policy, capacity).err();
-        let fixed = |suspect, fail| Policy::Fixed { suspect, fail };
-        let phi = |suspect, fail| Policy::Phi {
+        let fixed = |suspect, fail| HeartbeatPolicy::Fixed { suspect, fail };
+        let phi = |suspect, fail| HeartbeatPolicy::Phi {
             settings: crate::PhiSettings::every(SECOND),
             suspect,
             fail,
         };
-        assert_eq!(new(Policy::fixed(SECOND), 0), Some(MonitorError::Capacity(0)));
+        assert_eq!(new(HeartbeatPolicy::fixed(SECOND), 0), Some(MonitorError::Capacity(0)));
         assert_eq!(
-            new(Policy::fixed(SECOND), usize::MAX),
+            new(HeartbeatPolicy::fixed(SECOND), usize::MAX),
             Some(MonitorError::Capacity(usize::MAX))
         );
         for policy in [
@@ -466,7 +473,7 @@ mod tests {
                 assert_eq!(seen(&one), seen(&all));
             }
         }
-        let mut small = HeartbeatMonitor::new(Policy::fixed(SECOND), 2).unwrap();
+        let mut small = HeartbeatMonitor::new(HeartbeatPolicy::fixed(SECOND), 2).unwrap();
         let beats: Vec<_> = [0, 1, 2, 0, 2].map(|i| (id(i), at(i))).to_vec();
         assert_eq!((small.record_all(&beats), small.len()), (2, 2));
     }

@@ -11,7 +11,7 @@ use crate::two_window::{TwoWindow, TwoWindowSettings};
 /// By what a [`HeartbeatMonitor`](super::HeartbeatMonitor) judges silence. `docs/heartbeats.md` has
 /// measured how fast and how often wrong each is, by its thresholds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Policy {
+pub enum HeartbeatPolicy {
     /// After so long a silence, whatever was seen before. For senders whose interval and network
     /// are known.
     Fixed {
@@ -42,34 +42,35 @@ pub enum Policy {
     },
 }
 
-impl Policy {
+impl HeartbeatPolicy {
     /// For heartbeats at this interval: suspect after three intervals without one, failed after
     /// five.
-    pub fn fixed(interval: Duration) -> Policy {
-        Policy::Fixed { suspect: interval * 3, fail: interval * 5 }
+    pub fn fixed(interval: Duration) -> HeartbeatPolicy {
+        HeartbeatPolicy::Fixed { suspect: interval * 3, fail: interval * 5 }
     }
 
     /// For heartbeats at this interval at first: two may be lost as a matter of course; suspect at
     /// phi 3, failed at 12.
-    pub fn phi(interval: Duration) -> Policy {
+    pub fn phi(interval: Duration) -> HeartbeatPolicy {
         let settings = PhiSettings { pause: interval * 2, ..PhiSettings::every(interval) };
-        Policy::Phi { settings, suspect: 3.0, fail: 12.0 }
+        HeartbeatPolicy::Phi { settings, suspect: 3.0, fail: 12.0 }
     }
 
     /// For heartbeats at this interval at first: suspect two intervals after the next one was
     /// expected, failed after four.
-    pub fn two_window(interval: Duration) -> Policy {
+    pub fn two_window(interval: Duration) -> HeartbeatPolicy {
         let settings = TwoWindowSettings::every(interval);
-        Policy::TwoWindow { settings, suspect: interval * 2, fail: interval * 4 }
+        HeartbeatPolicy::TwoWindow { settings, suspect: interval * 2, fail: interval * 4 }
     }
 
     /// The thresholds, if they can be.
     pub(super) fn judge(self) -> Result<Judge, MonitorError> {
         let ordered = match self {
-            Policy::Fixed { suspect, fail } | Policy::TwoWindow { suspect, fail, .. } => {
+            HeartbeatPolicy::Fixed { suspect, fail }
+            | HeartbeatPolicy::TwoWindow { suspect, fail, .. } => {
                 Duration::ZERO < suspect && suspect <= fail
             }
-            Policy::Phi { suspect, fail, .. } => {
+            HeartbeatPolicy::Phi { suspect, fail, .. } => {
                 0.0 < suspect && suspect <= fail && fail <= Phi::MAX
             }
         };
@@ -77,11 +78,11 @@ impl Policy {
             return Err(MonitorError::Thresholds);
         }
         Ok(match self {
-            Policy::Fixed { suspect, fail } => Judge::Fixed { suspect, fail },
-            Policy::Phi { settings, suspect, fail } => {
+            HeartbeatPolicy::Fixed { suspect, fail } => Judge::Fixed { suspect, fail },
+            HeartbeatPolicy::Phi { settings, suspect, fail } => {
                 Judge::Phi { settings, suspect: deviations(suspect), fail: deviations(fail) }
             }
-            Policy::TwoWindow { settings, suspect, fail } => {
+            HeartbeatPolicy::TwoWindow { settings, suspect, fail } => {
                 let suspect_us = u64::try_from(suspect.as_micros()).unwrap_or(u64::MAX);
                 Judge::TwoWindow { settings, suspect, suspect_us, fail }
             }

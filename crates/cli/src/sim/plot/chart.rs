@@ -34,7 +34,7 @@ pub(in crate::sim) enum Shape {
 
 impl Chart<'_> {
     /// The chart, with a title and a description for who does not see it.
-    pub(super) fn svg(&self) -> String {
+    pub(in crate::sim) fn svg(&self) -> String {
         let points = || self.curves.iter().flat_map(|curve| &curve.points);
         let last = points().map(|(x, _)| *x).fold(self.until.unwrap_or(0.0), f64::max);
         let values = || points().map(|(_, y)| *y);
@@ -76,7 +76,7 @@ impl Chart<'_> {
     }
 
     /// The names of the curves, each beside a piece of it.
-    pub(super) fn legend(&self) -> String {
+    pub(in crate::sim) fn legend(&self) -> String {
         let entry = |(i, curve): (usize, &Curve)| {
             let name = escape(&curve.name);
             format!(

@@ -74,6 +74,8 @@ struct Beside {
     published_per_s: f64,
     /// Ours; `None` if no threshold comes there.
     ours_per_s: Option<f64>,
+    /// The mean detection time at which ours is so, in seconds; phi may end before.
+    ours_detection_s: Option<f64>,
 }
 
 /// What is printed as JSON.
@@ -194,8 +196,13 @@ fn beside_the_paper(curves: &[Curve]) -> Vec<Beside> {
     let curve = |name: &str| curves.iter().find(|curve| curve.policy == name);
     let mut all = Vec::new();
     let mut add = |policy: &str, at: String, published_per_s, ours: Option<&Point>| {
-        let ours_per_s = ours.map(|point| point.mistakes_per_s);
-        all.push(Beside { policy: policy.to_owned(), at, published_per_s, ours_per_s });
+        all.push(Beside {
+            policy: policy.to_owned(),
+            at,
+            published_per_s,
+            ours_per_s: ours.map(|point| point.mistakes_per_s),
+            ours_detection_s: ours.map(|point| point.detection_s),
+        });
     };
     for published in &AT_DETECTION {
         // The estimators of the paper, and our own.
@@ -216,10 +223,16 @@ fn beside_the_paper(curves: &[Curve]) -> Vec<Beside> {
 }
 
 fn show_beside(beside: &[Beside]) -> String {
-    let titles = ["beside the paper", "at", "published mistakes/s", "ours"];
+    let titles = ["beside the paper", "at", "published mistakes/s", "ours", "at a T_D of s"];
     let rows = beside.iter().map(|row| {
-        let ours = row.ours_per_s.map_or("-".to_owned(), short);
-        vec![format!("`{}`", row.policy), row.at.clone(), short(row.published_per_s), ours]
+        let shown = |value: Option<f64>| value.map_or("-".to_owned(), short);
+        vec![
+            format!("`{}`", row.policy),
+            row.at.clone(),
+            short(row.published_per_s),
+            shown(row.ours_per_s),
+            shown(row.ours_detection_s),
+        ]
     });
     table::markdown(titles.map(str::to_owned).to_vec(), rows)
 }

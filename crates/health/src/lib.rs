@@ -2,13 +2,15 @@
 //!
 //! Every heartbeat says who speaks and which view it holds, some how loaded the speaker is.
 //! [`Contacts`] keeps the latest of each peer heard lately, [`RoundTrip`] how long a link takes; [`Agreement`] says what follows for the
-//! cluster as a whole.
+//! cluster as a whole. [`Phi`] and [`TwoWindow`] say what a silence means; [`HeartbeatMonitor`] watches
+//! many senders by them, with no cluster around it.
 
 mod agreement;
 mod cluster;
 mod contacts;
 mod interval;
 mod link;
+mod monitor;
 mod phi;
 mod round_trip;
 mod two_window;
@@ -19,6 +21,10 @@ pub use cluster::{ClusterHealth, HealthLevel, MissingCause, SteadyLevel};
 pub use contacts::{Contact, Contacts};
 pub use interval::heartbeat_interval;
 pub use link::{LINK_WINDOW, LinkCondition, LinkMeter};
+pub use monitor::{
+    HeartbeatChange, HeartbeatEvent, HeartbeatMonitor, HeartbeatPolicy, HeartbeatStatus,
+    MonitorError,
+};
 pub use phi::{Phi, PhiSettings};
 pub use round_trip::RoundTrip;
 pub use two_window::{TwoWindow, TwoWindowSettings};

@@ -71,6 +71,10 @@ pub use members::Members;
 pub use node::{Leave, Node};
 pub use stats::{Condition, NodeStats, SocketStats};
 
+pub use headcount_health::{
+    HeartbeatChange, HeartbeatEvent, HeartbeatMonitor, HeartbeatPolicy, HeartbeatStatus,
+    MonitorError, Phi, PhiSettings, TwoWindow, TwoWindowSettings,
+};
 pub use headcount_state::{
     Evidence, Instance, Life, Limits, MemberId, Name, NameError, Reason, Serving, Standing, Status,
     Tags, Time, Voters,

@@ -111,7 +111,8 @@ impl Links {
         // In each period one of its subjects is pinged, which is pinging others itself.
         let expected = config.period * OBSERVERS as u32 / 2;
         let deviation_floor = config.period;
-        let settings = PhiSettings { expected, samples: ARRIVALS, deviation_floor };
+        let pause = Duration::ZERO;
+        let settings = PhiSettings { expected, samples: ARRIVALS, deviation_floor, pause };
         let unknown = Link {
             meter: LinkMeter::default(),
             trend: Trend::default(),

@@ -8,6 +8,7 @@ mod compare;
 mod detect;
 mod plot;
 mod progress;
+mod quality;
 mod replay;
 mod run;
 mod scale;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Adapt(adapt::Args),
     /// Judges the early warning of members that degrade, beside plain thresholds
     Warn(warn::Args),
+    /// Measures how soon and how often wrong heartbeat detectors are, by their thresholds
+    Quality(quality::Args),
 }
 
 /// Does what `command` says.
@@ -66,5 +69,6 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Detect(args) => detect::run(&args),
         Command::Adapt(args) => adapt::run(&args),
         Command::Warn(args) => warn::run(&args),
+        Command::Quality(args) => quality::run(&args),
     }
 }

@@ -1,6 +1,6 @@
 //! The page around the pictures.
 
-use crate::sim::plot::chart::Chart;
+use crate::sim::plot::chart::{Chart, Shape};
 use crate::sim::plot::curves::{self, Curve};
 use crate::sim::plot::{Plot, timeline};
 
@@ -8,14 +8,17 @@ use crate::sim::plot::{Plot, timeline};
 pub(super) fn html(plot: &Plot<'_>) -> String {
     let title = title(plot);
     let sections = [knowledge(plot), detection(plot), traffic(plot), senders(plot), members(plot)];
+    document(&title, &(introduction(plot) + &sections.concat()))
+}
+
+/// A page with this title, and this below it.
+pub(in crate::sim) fn document(title: &str, content: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <h1>{title}</h1>\n{}{}</main>\n</body>\n</html>\n",
-        introduction(plot),
-        sections.concat(),
-        title = escape(&title),
+         <h1>{title}</h1>\n{content}</main>\n</body>\n</html>\n",
+        title = escape(title),
     )
 }
 
@@ -47,7 +50,7 @@ fn knowledge(plot: &Plot<'_>) -> String {
         title: "Nodes that know",
         x: "time since the change (s)",
         y: "nodes that know (%)",
-        share: true,
+        shape: Shape::Share,
         until: None,
         curves: &curves,
     };
@@ -62,7 +65,7 @@ fn detection(plot: &Plot<'_>) -> String {
         title: "Detection latency",
         x: "time since the crash (s)",
         y: "crashes (%)",
-        share: true,
+        shape: Shape::Share,
         until: None,
         curves: &curves,
     };
@@ -76,7 +79,7 @@ fn traffic(plot: &Plot<'_>) -> String {
         title: "Bytes sent over time",
         x: "time since the scenario's start (s)",
         y: "bytes sent by a node (B/s)",
-        share: false,
+        shape: Shape::Amount,
         until: plot.stories.first().map(|story| story.virtual_s),
         curves: &curves,
     };
@@ -91,7 +94,7 @@ fn senders(plot: &Plot<'_>) -> String {
         title: "Bytes sent, by node",
         x: "bytes sent by a node (B/s)",
         y: "nodes (%)",
-        share: true,
+        shape: Shape::Share,
         until: None,
         curves: &curves,
     };
@@ -142,7 +145,14 @@ fn section(chart: &Chart<'_>, text: &str, titles: &[String]) -> String {
     figure(chart.title, text, &chart.svg(), &chart.legend(), &table(titles, &rows))
 }
 
-fn figure(title: &str, text: &str, picture: &str, legend: &str, numbers: &str) -> String {
+/// A picture with its legend, and its numbers to be unfolded.
+pub(in crate::sim) fn figure(
+    title: &str,
+    text: &str,
+    picture: &str,
+    legend: &str,
+    numbers: &str,
+) -> String {
     format!(
         "<section>\n<h2>{}</h2>\n<p>{}</p>\n<figure>\n{picture}<figcaption>\n{legend}</figcaption>\n\
          </figure>\n<details>\n<summary>Numbers</summary>\n{numbers}</details>\n</section>\n",
@@ -151,7 +161,7 @@ fn figure(title: &str, text: &str, picture: &str, legend: &str, numbers: &str) -
     )
 }
 
-fn table(titles: &[String], rows: &[Vec<String>]) -> String {
+pub(in crate::sim) fn table(titles: &[String], rows: &[Vec<String>]) -> String {
     let heads: String =
         titles.iter().map(|title| format!("<th scope=\"col\">{}</th>", escape(title))).collect();
     let row = |row: &Vec<String>| {
@@ -166,7 +176,7 @@ fn table(titles: &[String], rows: &[Vec<String>]) -> String {
 }
 
 /// Text as it may stand in HTML, in attributes too.
-pub(super) fn escape(text: &str) -> String {
+pub(in crate::sim) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -183,11 +193,11 @@ pub(super) fn escape(text: &str) -> String {
 /// Colours that tell apart for most eyes, on light and on dark; curves differ in their dashes too.
 const STYLE: &str = "\
 :root { color-scheme: light dark; --back: #ffffff; --text: #1c2126; --soft: #59636e; --grid: #dfe3e8;
-  --c0: #0069a8; --c1: #c2410c; --c2: #15803d;
+  --c0: #0069a8; --c1: #c2410c; --c2: #15803d; --c3: #7c3aed; --c4: #9d174d; --c5: #59636e;
   --alive: #8fc7ea; --suspect: #e69f00; --failed: #c02626; --left: #8a8f98; }
 @media (prefers-color-scheme: dark) {
   :root { --back: #14181d; --text: #e6e9ed; --soft: #a3adb8; --grid: #333b44;
-    --c0: #5cb8f0; --c1: #ff9a62; --c2: #5fd38a;
+    --c0: #5cb8f0; --c1: #ff9a62; --c2: #5fd38a; --c3: #b794f6; --c4: #f472b6; --c5: #a3adb8;
     --alive: #2f6b94; --suspect: #e0a82e; --failed: #ef5f5f; --left: #79818c; } }
 body { margin: 0; background: var(--back); color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 50rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
@@ -204,6 +214,9 @@ svg.picture { display: block; width: 100%; height: auto; }
 .c0 { stroke: var(--c0); }
 .c1 { stroke: var(--c1); stroke-dasharray: 7 3; }
 .c2 { stroke: var(--c2); stroke-dasharray: 2 3; }
+.c3 { stroke: var(--c3); stroke-dasharray: 9 3 2 3; }
+.c4 { stroke: var(--c4); stroke-dasharray: 12 4; }
+.c5 { stroke: var(--c5); stroke-dasharray: 1 2; }
 .alive { fill: var(--alive); }
 .suspect { fill: var(--suspect); }
 .failed { fill: var(--failed); }

@@ -2,12 +2,14 @@
 //!
 //! Every heartbeat says who speaks and which view it holds, some how loaded the speaker is.
 //! [`Contacts`] keeps the latest of each peer heard lately, [`RoundTrip`] how long a link takes; [`Agreement`] says what follows for the
-//! cluster as a whole.
+//! cluster as a whole. [`Quorum`] says whether a node is on the side of a majority.
 
 mod agreement;
 mod contacts;
+mod quorum;
 mod round_trip;
 
 pub use agreement::Agreement;
 pub use contacts::{Contact, Contacts};
+pub use quorum::{Basis, Count, Quorum, Verdict};
 pub use round_trip::RoundTrip;

@@ -59,6 +59,7 @@ impl Engine {
         let nonce = self.rng.random();
         self.probe = Some(Probe { target, life, address, nonce, relays: 0, nacks: 0 });
         self.stats.probes += 1;
+        self.polls.asked(id, nonce, now);
         let ping = Body::Ping { nonce, target: Some(target.process) };
         self.send(Outgoing::new(address, Some(id), ping));
         let timeout = self.local_health.stretch(self.config.probe_timeout);

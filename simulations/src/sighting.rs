@@ -52,6 +52,8 @@ pub enum Kind {
     Departed,
     /// A bounded part is nearly full.
     NearlyFull,
+    /// The observer came to, or fell from, the side of a majority.
+    QuorumChanged,
     /// Something that this build of the simulator has no word for.
     Other,
 }
@@ -113,6 +115,7 @@ impl Sighting {
             Event::Seed { result: Err(_), .. } => about(Kind::SeedFailed, None),
             Event::Departed { .. } => about(Kind::Departed, None),
             Event::NearlyFull { .. } => about(Kind::NearlyFull, None),
+            Event::QuorumChanged { .. } => about(Kind::QuorumChanged, None),
             _ => about(Kind::Other, None),
         }
     }

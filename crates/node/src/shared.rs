@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::members::Members;
+use crate::quorum::{Polled, Quorum};
 use crate::stats::{Condition, NodeStats};
 
 /// Written by the driver alone; readers never wait for it.
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) directory: DashMap<MemberId, Member>,
     pub(crate) snapshot: ArcSwap<Members>,
     pub(crate) report: ArcSwap<Report>,
+    pub(crate) polled: ArcSwap<Polled>,
     events: WeakSender<Event>,
     /// Closed once the driver is gone, its sockets with it.
     ready: watch::Receiver<bool>,
@@ -40,7 +42,7 @@ pub(crate) struct Report {
 
 impl Shared {
     pub(crate) fn new(
-        (members, report): (Members, Report),
+        (members, report, polled): (Members, Report, Polled),
         events: &broadcast::Sender<Event>,
         ready: watch::Receiver<bool>,
         clock: Clock,
@@ -50,6 +52,7 @@ impl Shared {
             directory: members.iter().map(|member| (member.id(), member.clone())).collect(),
             snapshot: ArcSwap::from_pointee(members),
             report: ArcSwap::from_pointee(report),
+            polled: ArcSwap::from_pointee(polled),
             events: events.downgrade(),
             ready,
             clock,
@@ -94,6 +97,10 @@ impl Shared {
             local_health: report.local_health,
             isolated: report.isolated,
         }
+    }
+
+    pub(crate) fn quorum(&self) -> Quorum {
+        Quorum::new(&self.polled.load(), self.clock, self.is_running())
     }
 
     pub(crate) fn is_running(&self) -> bool {

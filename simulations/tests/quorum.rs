@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use headcount_sim::{
-    Clock, Direction, EngineSettings, Expect, Fault, FrozenTimers, Report, Scenario, Simulation,
-    Slow, Start, Targets,
+    Clock, Direction, EngineSettings, Expect, Fault, FrozenTimers, Packets, Report, Scenario,
+    Simulation, Slow, Start, Targets,
 };
 use headcount_swim::Detector;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -130,7 +130,8 @@ fn trouble(dice: &mut Dice, nodes: usize, at: Duration, until: Duration) -> Vec<
     };
     let clock =
         |drift| Clock { at, until: Some(until), nodes: one.clone(), drift, ..Clock::default() };
-    match dice.up_to(10) {
+    let by = dice.time(SEC, 4 * SEC);
+    match dice.up_to(11) {
         0 | 1 => {
             let crash = Fault::crash(at, Targets::nodes(&strs(&chosen)));
             vec![crash, Fault::restart(until, Targets::nodes(&strs(&chosen)))]
@@ -149,6 +150,7 @@ fn trouble(dice: &mut Dice, nodes: usize, at: Duration, until: Duration) -> Vec<
             let slow = Slow::new(at, &strs(&one), Duration::from_millis(20));
             vec![Fault::Slow(Slow { until: Some(until), ..slow })]
         }
+        10 => vec![Fault::Delay { at, until: Some(until), nodes: one, random: 0, by }],
         _ => vec![Fault::Clock(clock(dice.one_of(&[-0.01, 0.01, 0.2])))],
     }
 }
@@ -282,5 +284,58 @@ fn in_thousands_of_sequences() {
         let first = 1_000_000 * (number + 1);
         assert_not_in_vain(&run(first, 1_000, detector, &SMALL), 1_000.0);
         assert_not_in_vain(&run(first + 500_000, 60, detector, &LARGE), 60.0);
+    }
+}
+
+/// Bytes that a node sends in a second in a calm cluster, with IP and UDP headers, and how many pings
+/// for the quorum alone; the first so many members vote, none if there are none.
+fn cost(nodes: usize, voters: usize, detector: Detector) -> (f64, f64) {
+    let (settled, end) = (30 * SEC, 150 * SEC);
+    let voters = if voters > 0 { vec![format!("n0-n{}", voters - 1)] } else { Vec::new() };
+    let detector = Some(detector);
+    let engine = EngineSettings { voters, detector, ..EngineSettings::default() };
+    let start = Start { known: true, ..Start::default() };
+    let scenario = Scenario::new("calm", nodes, end).engine(engine).start(start);
+    let mut simulation = Simulation::new(&scenario, 1).expect("a scenario");
+    let so_far = |simulation: &Simulation| {
+        let bytes: u64 = simulation.packets().iter().map(Packets::wire_bytes).sum();
+        let engines = (0..nodes).filter_map(|node| simulation.engine(node));
+        let pings: u64 = engines.map(|engine| engine.stats().quorum_pings).sum();
+        (bytes as f64, pings as f64)
+    };
+    simulation.run_for(settled);
+    let (bytes, pings) = so_far(&simulation);
+    simulation.run_for(end - settled);
+    let (all_bytes, all_pings) = so_far(&simulation);
+    let node_seconds = nodes as f64 * (end - settled).as_secs_f64();
+    ((all_bytes - bytes) / node_seconds, (all_pings - pings) / node_seconds)
+}
+
+/// `cargo test -p headcount-sim --test quorum cost -- --nocapture` prints `docs/quorum.md`'s table.
+#[test]
+fn the_cost_is_in_proportion_to_the_voters_and_nothing_without_any() {
+    println!("| members | voters | observers | lifeguard | swim |");
+    for (nodes, voters) in [
+        (3, 0),
+        (3, 3),
+        (5, 0),
+        (5, 5),
+        (9, 0),
+        (9, 9),
+        (50, 0),
+        (50, 3),
+        (50, 5),
+        (50, 9),
+        (50, 50),
+    ] {
+        let costs = [Detector::Observers, Detector::Lifeguard, Detector::Swim]
+            .map(|detector| cost(nodes, voters, detector));
+        let shown = costs.map(|(bytes, pings)| format!("{bytes:.0} ({pings:.2})"));
+        println!("| {nodes} | {voters} | {} |", shown.join(" | "));
+        for (_, pings) in costs {
+            // Each voter at most once in half the detection time, and no voter pings itself.
+            assert!(pings <= voters as f64 / 2.5, "{nodes} {voters}: {pings}");
+            assert!(voters > 0 || pings == 0.0);
+        }
     }
 }

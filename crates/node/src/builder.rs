@@ -217,7 +217,8 @@ impl Builder {
     pub async fn start(mut self) -> Result<Node, NodeError> {
         if let Some(voters) = self.voters.take() {
             let name = |voter: &String| {
-                let problem = |error| NodeError::setting("voters", voter, format!("is no name: {error}"));
+                let problem =
+                    |error| NodeError::setting("voters", voter, format!("is no name: {error}"));
                 Name::new(voter).map_err(problem)
             };
             let names = voters.iter().map(name).collect::<Result<_, _>>()?;

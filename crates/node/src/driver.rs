@@ -7,9 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use headcount_state::{OwnAttributes, Standing};
-use headcount_swim::{
-    Census, Detector, Engine, Event, Quorum, SeedError, StreamEnd, Verdict,
-};
+use headcount_swim::{Census, Detector, Engine, Event, Quorum, SeedError, StreamEnd, Verdict};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};

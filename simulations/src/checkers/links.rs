@@ -33,12 +33,7 @@ pub(crate) struct Links {
 
 impl Links {
     /// The network is as `link` says from now on, among so many nodes.
-    pub(crate) fn changed(
-        &mut self,
-        now: Time,
-        nodes: usize,
-        link: impl Fn(usize, usize) -> Link,
-    ) {
+    pub(crate) fn changed(&mut self, now: Time, nodes: usize, link: impl Fn(usize, usize) -> Link) {
         self.histories.resize_with(nodes.max(self.histories.len()), Vec::new);
         for (from, histories) in self.histories.iter_mut().enumerate() {
             for to in 0..nodes {
@@ -46,7 +41,8 @@ impl Links {
                 match histories.get_mut(to) {
                     Some(before) if before.link == link => {}
                     Some(before) => {
-                        let closed = if before.link == Link::Cut { before.closed } else { Some(now) };
+                        let closed =
+                            if before.link == Link::Cut { before.closed } else { Some(now) };
                         *before = History { link, since: now, closed };
                     }
                     None => histories.push(History { link, since: now, closed: None }),
@@ -113,7 +109,9 @@ mod tests {
     fn a_link_is_sound_when_nothing_was_wrong_with_it_for_the_whole_window() {
         use Link::{Poor, Sound};
         let healed = links(&[(0, Sound, Sound), (10, Poor, Sound), (20, Sound, Sound)]);
-        for (secs, sound) in [(6, false), (7, true), (9, true), (10, false), (26, false), (27, true)] {
+        for (secs, sound) in
+            [(6, false), (7, true), (9, true), (10, false), (26, false), (27, true)]
+        {
             let until = links(&[(0, Sound, Sound)]);
             let links = if secs < 10 { &until } else { &healed };
             assert_eq!(links.sound(at(secs), WINDOW, 0, 1), sound, "{secs}");

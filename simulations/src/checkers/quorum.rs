@@ -142,8 +142,7 @@ impl Quorums {
         let trouble = well.len() < looks.len();
         for look in &well {
             let reaches = |other: &&Look| {
-                other.node == look.node
-                    || self.links.sound(now, self.window, look.node, other.node)
+                other.node == look.node || self.links.sound(now, self.window, look.node, other.node)
             };
             let reached: Vec<&Look> = well.iter().filter(reaches).collect();
             let votes = reached.iter().filter(|other| other.votes).count();

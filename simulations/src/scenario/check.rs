@@ -70,7 +70,8 @@ impl Scenario {
         latency.map_err(|problem| Wrong { path: network("latency"), problem })?;
         let engine = |field| vec![Step::Key("engine"), Step::Key(field)];
         if !self.engine.voters.is_empty() && self.engine.expected_size.is_some() {
-            let problem = "does not go with `voters`, which says what a majority is of; leave one out";
+            let problem =
+                "does not go with `voters`, which says what a majority is of; leave one out";
             return Err(Wrong { path: engine("expected_size"), problem: problem.to_owned() });
         }
         for label in &self.engine.voters {

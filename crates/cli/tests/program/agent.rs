@@ -122,6 +122,38 @@ fn a_failed_member_is_explained() {
 }
 
 #[test]
+fn two_of_three_voters_are_a_majority_and_one_of_them_is_none() {
+    let voters: Vec<&str> = ["a", "b", "c"].iter().flat_map(|name| ["--voter", name]).collect();
+    let fast = ["--detection-time", "1s"];
+    let options = [&fast[..], &voters[..]].concat();
+    let a = Agent::start("a", &options);
+    let b = Agent::start("b", &[&options[..], &["--seed", &a.gossip]].concat());
+    let said = |agent: &Agent| headcount(&["quorum", "--json", "--agent", &agent.http]).json();
+    eventually("a majority", || said(&a)["majority"] == true && said(&b)["majority"] == true);
+    let view = said(&a);
+    assert_eq!(
+        keys(&view),
+        [
+            "basis", "excess", "heard", "lease_s", "majority", "need", "node", "of", "silent",
+            "verdict"
+        ]
+    );
+    assert_eq!(
+        (&view["basis"], &view["of"], &view["need"]),
+        (&"voters".into(), &3.into(), &2.into())
+    );
+    assert_eq!(view["silent"].as_array().map(Vec::len), Some(1), "{view}");
+    let metrics = a.ask("GET", "/metrics", "").1;
+    assert!(metrics.contains("headcount_quorum{basis=\"voters\"} 1"), "{metrics}");
+    assert!(metrics.contains("event=\"quorum_changed\""), "{metrics}");
+    b.kill();
+    eventually("none", || said(&a)["majority"] == false);
+    let text = headcount(&["quorum", "--agent", &a.http]).stdout;
+    assert!(text.starts_with("lost  heard 1 of 3 voters, 2 needed"), "{text}");
+    assert!(text.contains("\n  not heard: b, c"), "{text}");
+}
+
+#[test]
 fn how_members_are_watched_is_changed_at_one_and_followed_by_all() {
     let [a, b, c] = cluster();
     let set = ["set", "--detection-time", "2s", "--detector", "lifeguard", "--agent", &b.http];

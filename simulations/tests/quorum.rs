@@ -184,6 +184,14 @@ fn sequence(seed: u64, detector: Detector, sizes: &[usize]) -> Scenario {
         if dice.up_to(5) > 0 {
             faults.extend(cut(&mut dice, nodes, at, until));
         }
+        if dice.up_to(3) == 0 {
+            // Gone when the cut becomes another one, and back soon, on whatever side that is.
+            let gone = dice.some(nodes, 1);
+            let crash = until - dice.time(SEC / 100, SEC);
+            faults.push(Fault::crash(crash, Targets::nodes(&strs(&gone))));
+            let back = until + dice.time(SEC / 100, SEC);
+            faults.push(Fault::restart(back, Targets::nodes(&strs(&gone))));
+        }
         for _ in 0..dice.one_of(&[0, 0, 1, 2]) {
             let begins = at + dice.time(SEC / 10, window);
             let ends = begins + dice.time(SEC, window);

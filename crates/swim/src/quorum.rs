@@ -105,10 +105,15 @@ impl Engine {
         let (of, excess) = self.electorate_size();
         let basis = self.config.electorate.basis();
         let member = self.table.standing() == Standing::Member && self.departure.is_none();
+        let own = match basis {
+            Basis::Learned => true,
+            _ => self.polls.own && now >= self.votes_from(),
+        };
         // Who needs nobody need not hear anybody.
         let deaf = self.isolated && of > 1;
         if !member || deaf {
-            return Quorum { excess, ..Quorum::lost(basis, of) };
+            let heard = usize::from(own && member);
+            return Quorum { excess, heard, ..Quorum::lost(basis, of) };
         }
         let detection_time = self.config.detection_time;
         if basis == Basis::Learned {
@@ -121,7 +126,6 @@ impl Engine {
                 ..Quorum::lost(basis, of)
             };
         }
-        let own = self.polls.own && now >= self.votes_from();
         let mut asked = [Time::ZERO; KEPT_MAX];
         let mut count = 0;
         let mut word = None;

@@ -116,22 +116,23 @@ fn who_is_cut_off_alone_falls_when_its_lease_ends_and_the_others_stay() {
 }
 
 #[test]
-fn the_end_of_a_lease_is_told_with_no_other_input() {
+fn the_end_of_a_lease_is_told_when_it_ends_and_not_when_something_else_happens_next() {
     let mut net = Net::converged(3, &voters(&[0, 1, 2]));
     net.run(SEC * 10);
-    let mut alone = net.kill(0);
-    let lease = alone.quorum(net.now).lease.expect("a majority");
-    let mut told = Vec::new();
-    while let Some(at) = alone.poll_timeout().filter(|at| *at <= lease) {
-        alone.tick(at);
-        while alone.poll_transmit(at).is_some() {}
-        while let Some(event) = alone.poll_event() {
-            if let Event::QuorumChanged { verdict, .. } = event {
-                told.push((at, verdict));
-            }
-        }
-    }
-    assert!(matches!(told[..], [(at, Verdict::Lost)] if at <= lease), "{told:?}, not {lease}");
+    // It hears the others, so that it is not alone, and does not reach them.
+    net.passes = Box::new(|from, _| from != 0);
+    net.run(SEC / 10);
+    let now = net.now;
+    let quorum = net.engine(0).quorum(now);
+    let (lease, word) = (quorum.lease.expect("a majority"), quorum.word.expect("an answer"));
+    net.events.clear();
+    net.run(IN_TIME);
+    let told = net.events.iter().filter_map(|(at, place, event)| match event {
+        Event::QuorumChanged { verdict, .. } if *place == 0 => Some((*at, *verdict)),
+        _ => None,
+    });
+    let ends = (lease, Verdict::Lost);
+    assert_eq!((word, told.collect::<Vec<_>>()), (lease, vec![ends]));
 }
 
 #[test]

@@ -15,13 +15,29 @@ pub(crate) enum Link {
     Cut,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct History {
     link: Link,
     /// Since when it is as it is.
     since: Time,
-    /// When it was last cut off after it had let something through.
-    closed: Option<Time>,
+    /// From when until when it let something through; to the end of time while it does.
+    open: Vec<(Time, Time)>,
+}
+
+impl History {
+    fn new(now: Time, link: Link) -> History {
+        let open = if link == Link::Cut { Vec::new() } else { vec![(now, Time::MAX)] };
+        History { link, since: now, open }
+    }
+
+    fn becomes(&mut self, now: Time, link: Link) {
+        match (self.link, link) {
+            (Link::Cut, _) => self.open.push((now, Time::MAX)),
+            (_, Link::Cut) => self.open.last_mut().into_iter().for_each(|open| open.1 = now),
+            _ => {}
+        }
+        (self.link, self.since) = (link, now);
+    }
 }
 
 /// The links between all nodes, each in both directions.
@@ -40,25 +56,19 @@ impl Links {
                 let link = link(from, to);
                 match histories.get_mut(to) {
                     Some(before) if before.link == link => {}
-                    Some(before) => {
-                        let closed =
-                            if before.link == Link::Cut { before.closed } else { Some(now) };
-                        *before = History { link, since: now, closed };
-                    }
-                    None => histories.push(History { link, since: now, closed: None }),
+                    Some(before) => before.becomes(now, link),
+                    None => histories.push(History::new(now, link)),
                 }
             }
         }
     }
 
-    /// Whether two nodes could have asked and answered each other within `window`: something got
-    /// through each way, though not at the same time perhaps.
-    pub(crate) fn joined(&self, now: Time, window: Duration, a: usize, b: usize) -> bool {
-        let open = |from, to| {
-            self.history(from, to).is_some_and(|history| {
-                let closed = history.closed.is_some_and(|closed| closed + window >= now);
-                history.link != Link::Cut || closed
-            })
+    /// Whether two nodes could have asked and answered each other between these times: something
+    /// got through each way, though not at the same time perhaps.
+    pub(crate) fn joined(&self, from: Time, until: Time, a: usize, b: usize) -> bool {
+        let open = |sender, receiver| {
+            let open = self.history(sender, receiver).map(|history| history.open.as_slice());
+            open.into_iter().flatten().any(|(opened, closed)| *opened <= until && *closed >= from)
         };
         open(a, b) && open(b, a)
     }
@@ -94,15 +104,16 @@ mod tests {
     }
 
     #[test]
-    fn nodes_are_apart_when_one_way_was_shut_for_the_whole_window() {
+    fn nodes_are_apart_when_one_way_was_shut_for_the_whole_time() {
         use Link::{Cut, Poor, Sound};
         let one_way = links(&[(0, Sound, Sound), (10, Sound, Cut)]);
-        assert!(one_way.joined(at(17), WINDOW, 0, 1));
-        assert!(!one_way.joined(at(18), WINDOW, 0, 1));
+        assert!(one_way.joined(at(10), at(17), 0, 1));
+        assert!(!one_way.joined(at(11), at(18), 0, 1));
         let in_turn = links(&[(0, Cut, Cut), (10, Poor, Cut), (11, Cut, Poor), (12, Cut, Cut)]);
-        assert!(in_turn.joined(at(18), WINDOW, 1, 0), "a question and its answer may have passed");
-        assert!(!in_turn.joined(at(19), WINDOW, 1, 0));
-        assert!(!links(&[(0, Cut, Sound)]).joined(at(1), WINDOW, 0, 1));
+        assert!(in_turn.joined(at(11), at(18), 1, 0), "a question and its answer may have passed");
+        assert!(!in_turn.joined(at(12), at(19), 1, 0));
+        assert!(!in_turn.joined(at(3), at(9), 1, 0));
+        assert!(!links(&[(0, Cut, Sound)]).joined(at(0), at(1), 0, 1));
     }
 
     #[test]

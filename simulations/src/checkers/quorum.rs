@@ -1,7 +1,8 @@
 //! Has never more than one side of a cut a majority, and has it one wherever it should?
 //!
 //! A *side* is who could have asked and answered each other, directly or in a chain, within the last
-//! detection time and 2 s. So whatever is cut, healed and cut again, a moment counts as soon as a cut
+//! detection time and 2 s. Processes, not nodes: one that starts again on the other side of a cut does
+//! not make one side of the two. So whatever is cut, healed and cut again, a moment counts as soon as a cut
 //! is that old; cuts that come and go keep apart whom they keep apart.
 
 use std::time::Duration;
@@ -32,6 +33,15 @@ pub(crate) struct Look {
     pub(crate) majority: bool,
 }
 
+/// One process of a node.
+#[derive(Clone, Copy, Debug)]
+struct Process {
+    node: usize,
+    started: Time,
+    /// When it was found to be gone; the end of time until then.
+    ended: Time,
+}
+
 /// What the nodes said of their quorum.
 #[derive(Debug)]
 pub(crate) struct Quorums {
@@ -42,6 +52,8 @@ pub(crate) struct Quorums {
     /// Whether more nodes than the expected size are more than was promised.
     expected: bool,
     links: Links,
+    /// Those that ran within the window.
+    processes: Vec<Process>,
     /// When each node was last sick, by node.
     sick: Vec<Option<Time>>,
     parted: u64,
@@ -67,6 +79,7 @@ impl Quorums {
             size,
             expected,
             links: Links::default(),
+            processes: Vec::new(),
             sick: Vec::new(),
             parted: 0,
             majorities: 0,
@@ -93,6 +106,7 @@ impl Quorums {
         for look in looks.iter().filter(|look| look.sick) {
             self.sick[look.node] = Some(now);
         }
+        self.follow_processes(now, looks);
         self.majorities += looks.iter().filter(|look| look.majority).count() as u64;
         self.one_side_at_most(now, looks);
         if !self.expected || self.sick.len() <= self.size {
@@ -100,34 +114,64 @@ impl Quorums {
         }
     }
 
+    fn follow_processes(&mut self, now: Time, looks: &[Look]) {
+        let window = self.window;
+        self.processes.retain(|process| process.ended + window >= now);
+        for process in self.processes.iter_mut().filter(|process| process.ended == Time::MAX) {
+            let look = looks.iter().find(|look| look.node == process.node);
+            let next = look.map_or(now, |look| look.started);
+            if next != process.started {
+                process.ended = next;
+            }
+        }
+        for look in looks {
+            let known = |process: &Process| process.node == look.node && process.ended == Time::MAX;
+            if !self.processes.iter().any(known) {
+                let (node, started) = (look.node, look.started);
+                self.processes.push(Process { node, started, ended: Time::MAX });
+            }
+        }
+    }
+
     fn one_side_at_most(&mut self, now: Time, looks: &[Look]) {
         let sides = self.sides(now);
-        let parted = sides.iter().any(|side| *side != sides[0]);
+        let side = |node: usize| {
+            let runs = |process: &Process| process.node == node && process.ended == Time::MAX;
+            self.processes.iter().position(runs).map(|place| sides[place])
+        };
+        let first_side = looks.first().map(|look| side(look.node));
+        let parted = looks.iter().any(|look| Some(side(look.node)) != first_side);
         self.parted += u64::from(parted);
         let mut holding = looks.iter().filter(|look| look.majority);
         let Some(first) = holding.next() else { return };
-        if let Some(other) = holding.find(|look| sides[look.node] != sides[first.node]) {
+        if let Some(other) = holding.find(|look| side(look.node) != side(first.node)) {
             let (a, b) = (first.node, other.node);
             self.two_sides.add(|| format!("{now}: nodes {a} and {b}, apart, both have a majority"));
         }
     }
 
-    /// The side of each node: the smallest number of those on it.
+    /// The side of each process, by its place: the first place of those on it.
     fn sides(&self, now: Time) -> Vec<usize> {
-        let nodes = self.sick.len();
-        let mut sides: Vec<usize> = (0..nodes).collect();
-        let mut reached = vec![false; nodes];
-        for start in 0..nodes {
+        let all = &self.processes;
+        let begin = now - self.window;
+        let mut sides: Vec<usize> = (0..all.len()).collect();
+        let mut reached = vec![false; all.len()];
+        for start in 0..all.len() {
             let mut waiting = vec![start];
-            while let Some(node) = waiting.pop() {
-                if std::mem::replace(&mut reached[node], true) {
+            while let Some(place) = waiting.pop() {
+                if std::mem::replace(&mut reached[place], true) {
                     continue;
                 }
-                sides[node] = start;
+                sides[place] = start;
+                let one = all[place];
                 let joined = |other: &usize| {
-                    !reached[*other] && self.links.joined(now, self.window, node, *other)
+                    let other = all[*other];
+                    let from = begin.max(one.started).max(other.started);
+                    let until = now.min(one.ended).min(other.ended);
+                    let met = one.node != other.node && from <= until;
+                    met && self.links.joined(from, until, one.node, other.node)
                 };
-                waiting.extend((0..nodes).filter(joined));
+                waiting.extend((0..all.len()).filter(|other| !reached[*other]).filter(joined));
             }
         }
         sides
@@ -221,6 +265,41 @@ mod tests {
     fn a_majority_on_both_sides_is_noticed_once_the_cut_is_old_enough() {
         assert_eq!(checks(108, &[], &[0, 1, 2, 4]).0, [false, true]);
         assert_eq!(checks(107, &[], &[0, 1, 2, 4]).0, [true, true]);
+    }
+
+    #[test]
+    fn a_voter_that_starts_again_on_the_other_side_does_not_make_the_two_one() {
+        let settings = EngineSettings { voters: vec!["n0-n2".to_owned()], ..Default::default() };
+        let check = |started_again: bool| {
+            let mut quorums = Quorums::new(&settings.config()).expect("there are voters");
+            let look = |node, started, majority| Look {
+                node,
+                votes: true,
+                started,
+                sick: false,
+                member: true,
+                majority,
+            };
+            let side = |cut_off: usize| {
+                move |a: usize, b: usize| match (a == cut_off) == (b == cut_off) {
+                    true => Link::Sound,
+                    false => Link::Cut,
+                }
+            };
+            // {0, 2} | {1}, then {0} | {1, 2}.
+            quorums.links_changed(at(0), 3, side(1));
+            let before = [look(0, at(0), true), look(1, at(0), false), look(2, at(0), true)];
+            quorums.looked(at(98), &before);
+            quorums.looked(at(99), if started_again { &before[..2] } else { &before });
+            quorums.links_changed(at(100), 3, side(0));
+            let again = if started_again { at(101) } else { at(0) };
+            let after = [look(0, at(0), true), look(1, at(0), true), look(2, again, false)];
+            quorums.looked(at(103), &after);
+            let [one_side, _] = quorums.finish(&mut Metrics::new());
+            one_side.pass
+        };
+        assert!(check(false), "one process was on both sides lately");
+        assert!(!check(true));
     }
 
     #[test]

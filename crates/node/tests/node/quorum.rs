@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use headcount::{Basis, Event, NodeEvent, Verdict};
 
-use crate::harness::{cluster, on_loopback, until, within_reason};
+use crate::harness::{PERIOD, cluster, on_loopback, until, within_reason};
+
+const DETECTION_TIME: Duration = Duration::from_millis(5 * PERIOD.as_millis() as u64);
 
 const VOTERS: [&str; 3] = ["a", "b", "c"];
 
@@ -11,33 +13,23 @@ async fn a_majority_of_voters_is_told_and_ends_with_them() {
     let a = on_loopback("a").voters(VOTERS).start().await.expect("it starts");
     let mut events = a.events();
     let b = on_loopback("b").voters(VOTERS).seeds([a.address()]).start().await.expect("it starts");
-    assert!(!a.quorum().is_majority(), "nobody has a vote yet");
-    until(|| a.quorum().is_majority() && b.quorum().is_majority()).await;
-    let quorum = a.quorum();
-    assert_eq!(
-        (quorum.basis(), quorum.heard(), quorum.need(), quorum.of()),
-        (Basis::Voters, 2, 2, 3)
-    );
-    assert!(quorum.lease().is_some_and(|lease| lease <= Duration::from_millis(500)));
+    until(|| b.quorum().is_majority()).await;
     let told = within_reason(async {
-        loop {
-            match events.next().await {
-                Some(NodeEvent::Event(Event::QuorumChanged { verdict, .. }))
-                    if verdict == Verdict::Majority =>
-                {
-                    // Whoever is told of it finds it so.
-                    return a.quorum().is_majority();
-                }
-                Some(_) => {}
-                None => return false,
+        while let Some(event) = events.next().await {
+            if let NodeEvent::Event(Event::QuorumChanged { verdict: Verdict::Majority, quorum }) =
+                event
+            {
+                return Some((quorum.basis, quorum.heard, quorum.need(), quorum.of));
             }
         }
+        None
     });
-    assert!(told.await);
+    assert_eq!(told.await, Some((Basis::Voters, 2, 2, 3)));
+    until(|| a.quorum().lease().is_some_and(|lease| lease <= DETECTION_TIME)).await;
     within_reason(b.shutdown()).await;
     assert_eq!(b.quorum().verdict(), Verdict::Lost, "a node that has stopped is on no side");
-    until(|| !a.quorum().is_majority()).await;
-    assert_eq!(a.quorum().silent(), ["b", "c"]);
+    until(|| a.quorum().silent() == ["b", "c"]).await;
+    assert!(!a.quorum().is_majority());
 }
 
 #[tokio::test]
@@ -46,9 +38,9 @@ async fn a_blocked_runtime_does_not_stretch_a_majority() {
     let b =
         on_loopback("b").expected_size(2).seeds([a.address()]).start().await.expect("it starts");
     until(|| a.quorum().is_majority() && b.quorum().is_majority()).await;
-    let (held, detection_time) = (a.quorum(), Duration::from_millis(500));
+    let held = a.quorum();
     // Blocks the only thread, and the drivers with it.
-    std::thread::sleep(detection_time);
+    std::thread::sleep(DETECTION_TIME);
     assert!(!held.is_majority() && !a.quorum().is_majority() && !b.quorum().is_majority());
     until(|| a.quorum().is_majority() && b.quorum().is_majority()).await;
 }

@@ -261,7 +261,12 @@ fn seeds<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
 }
 
 fn voters<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
-    Vec::<String>::deserialize(value)?.iter().map(|name| parsed(name, input::name)).collect()
+    let names = Vec::<String>::deserialize(value)?;
+    if names.is_empty() {
+        let problem = "is empty; name 1 to 101 voters, or leave it out and no majority is asserted";
+        return Err(D::Error::custom(problem));
+    }
+    names.iter().map(|name| parsed(name, input::name)).collect()
 }
 
 fn tags<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<(String, String)>, D::Error> {
@@ -329,6 +334,7 @@ mod tests {
             ("detector = \"phi\"", ["line 1", "detector", "lifeguard"]),
             ("exchange = \"merkle\"", ["line 1", "exchange", "sketch"]),
             ("voter = [\"a\", \"\"]", ["line 1", "voter", "1 to 255 bytes"]),
+            ("voter = []", ["line 1", "is empty", "1 to 101 voters"]),
         ] {
             let error = file(text).expect_err(text).to_string();
             assert!(hints.iter().all(|hint| error.contains(hint)), "{error}");

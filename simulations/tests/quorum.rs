@@ -3,6 +3,8 @@
 //!
 //! Thousands of them: `cargo test --release -p headcount-sim --test quorum -- --ignored`.
 
+#![allow(clippy::print_stdout, reason = "what is counted and measured is printed")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -305,13 +305,10 @@ impl Engine {
         if !matches!(self.config.electorate, Electorate::ExpectedSize(_)) {
             return;
         }
+        let is_news = !self.polls.voters.contains(id) && self.polls.voters.len() < KEPT_MAX;
         match update.claim.status() {
             Status::Left | Status::Evicted => drop(self.polls.voters.remove(id)),
-            Status::Failed if !self.polls.voters.contains(id) => {
-                if self.polls.voters.len() < KEPT_MAX {
-                    self.meet_voter(now, id);
-                }
-            }
+            Status::Failed if is_news => self.meet_voter(now, id),
             _ => {}
         }
     }

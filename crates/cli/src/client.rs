@@ -30,7 +30,7 @@ const ANSWER_BYTES: usize = 256 << 20;
 
 /// Where the agent is.
 #[derive(clap::Args)]
-struct Agent {
+pub(crate) struct Agent {
     /// The HTTP address of the agent
     #[arg(
         long = "agent",
@@ -196,6 +196,14 @@ pub(crate) async fn leave(args: LeaveArgs) -> Result<(), Failure> {
 }
 
 impl Agent {
+    /// What it answers at `path`.
+    ///
+    /// # Errors
+    /// No agent answers.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.ask(Method::GET, path, DEADLINE).await
+    }
+
     async fn ask<T>(&self, method: Method, path: &str, deadline: Duration) -> Result<T, Failure>
     where
         T: DeserializeOwned,

@@ -7,6 +7,7 @@ mod health;
 mod input;
 mod local;
 mod output;
+mod quorum;
 mod sim;
 mod table;
 mod view;
@@ -42,6 +43,8 @@ enum Command {
     Health(client::HealthArgs),
     /// Prints why a member is shown as it is: who accused it, for what, and who confirmed that
     Explain(client::ExplainArgs),
+    /// Prints whether a running agent is on the side of a majority
+    Quorum(quorum::Args),
     /// Changes how all members of a running cluster watch each other
     Set(client::SetArgs),
     /// Makes a running agent leave its cluster and end
@@ -72,6 +75,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::View(args) => block_on(client::view(args)),
         Command::Health(args) => block_on(client::health(args)),
         Command::Explain(args) => block_on(client::explain(args)),
+        Command::Quorum(args) => block_on(quorum::run(args)),
         Command::Set(args) => block_on(client::set(args)),
         Command::Leave(args) => block_on(client::leave(args)),
     }

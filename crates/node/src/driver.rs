@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use headcount_state::{OwnAttributes, Standing, Time};
-use headcount_swim::{Census, Detector, Engine, Event, SeedError, StreamEnd};
+use headcount_swim::{Census, Detector, Engine, Event, Quorum, SeedError, StreamEnd, Verdict};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -265,6 +265,9 @@ impl Driver {
         self.transmit();
         self.publisher.acknowledged(self.engine.departed_acks());
         while let Some(event) = self.engine.poll_event() {
+            if matches!(event, Event::QuorumChanged { .. }) {
+                self.publisher.polled(&self.engine, now);
+            }
             self.take_event(event);
         }
         if instant >= self.next_report {
@@ -349,6 +352,18 @@ fn too_many() -> StreamEnd {
     StreamEnd::Failed("too many streams are open".to_owned())
 }
 
+fn log_quorum(event: &str, verdict: Verdict, quorum: &Quorum) {
+    let Quorum { basis, heard, of, excess, .. } = *quorum;
+    let (basis, verdict) = (basis.as_str(), verdict.as_str());
+    if excess > 0 {
+        let broken = "more members are known than the expected size, so there is no majority: stop \
+                      some with a goodbye, or start all nodes again with a larger expected size";
+        tracing::warn!(event, verdict, basis, heard, of, excess, "{broken}");
+    } else {
+        tracing::info!(event, verdict, basis, heard, of, "quorum");
+    }
+}
+
 fn log(event: &Event) {
     let (kind, member) = (event.name(), event.member());
     match (event, member) {
@@ -388,6 +403,7 @@ fn log(event: &Event) {
         (Event::ParametersChanged { .. }, _) => {
             tracing::info!(event = kind, detail = ?event, "cluster");
         }
+        (Event::QuorumChanged { verdict, quorum }, _) => log_quorum(kind, *verdict, quorum),
         _ => tracing::debug!(event = kind, detail = ?event, "cluster"),
     }
 }

@@ -131,6 +131,14 @@ impl fmt::Display for NodeEvent {
             (Event::Seed { address, result: Err(error) }, _) => {
                 write!(f, "{kind}: {address}: {error}")
             }
+            (Event::QuorumChanged { verdict, quorum }, _) => {
+                let (heard, of) = (quorum.heard, quorum.of);
+                write!(f, "{kind}: {}, heard {heard} of {of}", verdict.as_str())?;
+                if quorum.excess > 0 {
+                    write!(f, ", {} more known than expected", quorum.excess)?;
+                }
+                Ok(())
+            }
             (Event::Departed { acknowledged }, _) => {
                 write!(f, "{kind}: {acknowledged} acknowledged")
             }

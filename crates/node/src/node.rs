@@ -15,6 +15,7 @@ use crate::error::NodeError;
 use crate::events::Events;
 use crate::join::{JoinReport, join};
 use crate::members::Members;
+use crate::quorum::Quorum;
 use crate::shared::Shared;
 use crate::stats::{Condition, NodeStats};
 
@@ -132,6 +133,13 @@ impl Node {
     /// How this node itself is doing, the task behind it included.
     pub fn condition(&self) -> Condition {
         self.inner.shared.condition()
+    }
+
+    /// Whether this node is on the side of a majority, for work that must not run on two sides of a
+    /// cut: `if node.quorum().is_majority() { .. }`. Say of what with [`Builder::voters`] or
+    /// [`Builder::expected_size`], or nothing is asserted. [`Quorum`] has the limits.
+    pub fn quorum(&self) -> Quorum {
+        self.inner.shared.quorum()
     }
 
     /// Whether this node is part of its cluster: it is a member, and it has no seeds, or a seed has

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::contacts;
 use crate::members::Members;
+use crate::quorum::Polled;
 use crate::shared::{Report, Shared};
 
 /// A snapshot costs time in proportion to the members, so it is taken at most this often for
@@ -120,7 +121,13 @@ impl Publisher {
     pub(crate) fn report(&self, engine: &Engine, time: Time, report: Report) {
         self.shared.report.store(Arc::new(report));
         self.shared.contacts.store(Arc::new(contacts::of(engine, time)));
+        self.polled(engine, time);
         self.agreement(engine, time);
+    }
+
+    /// How the quorum stands: with each report, and when the verdict changes.
+    pub(crate) fn polled(&self, engine: &Engine, time: Time) {
+        self.shared.polled.store(Arc::new(Polled::of(engine, time)));
     }
 
     fn agreement(&self, engine: &Engine, time: Time) {
@@ -181,7 +188,8 @@ pub(crate) mod tests {
             local_health: 0,
             isolated: false,
         };
-        let first = (Members::of(engine, engine.agreement(Time::ZERO)), report);
+        let members = Members::of(engine, engine.agreement(Time::ZERO));
+        let first = (members, report, Polled::of(engine, Time::ZERO));
         let (sender, receiver) = broadcast::channel(8);
         let (readiness, ready) = watch::channel(true);
         let period = engine.config().period;

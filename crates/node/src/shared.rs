@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::contacts::Contact;
 use crate::members::Members;
+use crate::quorum::{Polled, Quorum};
 use crate::stats::{Condition, NodeStats};
 
 /// Written by the driver alone; readers never wait for it.
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) snapshot: ArcSwap<Members>,
     pub(crate) report: ArcSwap<Report>,
     pub(crate) contacts: ArcSwap<BTreeMap<MemberId, Contact>>,
+    pub(crate) polled: ArcSwap<Polled>,
     events: WeakSender<Event>,
     /// Closed once the driver is gone, its sockets with it.
     ready: watch::Receiver<bool>,
@@ -45,7 +47,7 @@ pub(crate) struct Report {
 
 impl Shared {
     pub(crate) fn new(
-        (members, report): (Members, Report),
+        (members, report, polled): (Members, Report, Polled),
         events: &broadcast::Sender<Event>,
         ready: watch::Receiver<bool>,
         clock: Clock,
@@ -56,6 +58,7 @@ impl Shared {
             snapshot: ArcSwap::from_pointee(members),
             report: ArcSwap::from_pointee(report),
             contacts: ArcSwap::default(),
+            polled: ArcSwap::from_pointee(polled),
             events: events.downgrade(),
             ready,
             clock,
@@ -101,6 +104,10 @@ impl Shared {
             isolated: report.isolated,
             warning: report.warning,
         }
+    }
+
+    pub(crate) fn quorum(&self) -> Quorum {
+        Quorum::new(&self.polled.load(), self.clock, self.is_running())
     }
 
     pub(crate) fn is_running(&self) -> bool {

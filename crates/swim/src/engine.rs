@@ -42,6 +42,7 @@ use crate::member::Member;
 use crate::observers::Observers;
 use crate::outbox::Outbox;
 use crate::probe::Probe;
+use crate::quorum::Polls;
 use crate::relay::Relays;
 use crate::rival::RivalWatch;
 use crate::session::Sessions;
@@ -161,6 +162,7 @@ pub struct Engine {
     pub(crate) watch: HealthWatch,
     pub(crate) departure: Option<Departure>,
     pub(crate) counting: Option<Box<Counting>>,
+    pub(crate) polls: Box<Polls>,
     pub(crate) seeds: Vec<Seed>,
     pub(crate) events: VecDeque<Event>,
     pub(crate) stats: Stats,
@@ -248,6 +250,7 @@ impl Engine {
             watch: HealthWatch::default(),
             departure: None,
             counting: None,
+            polls: Box::default(),
             lonely_tries: 0,
             seeds: Vec::new(),
             events: VecDeque::new(),
@@ -270,6 +273,7 @@ impl Engine {
             config,
         };
         engine.begin(now);
+        engine.begin_polls(now);
         Ok(engine)
     }
 
@@ -320,6 +324,7 @@ impl Engine {
                 Timer::Reconnect => self.reconnect(now),
                 Timer::Census => self.census_due(now),
                 Timer::Leave => self.farewell_round(now),
+                Timer::Quorum => self.ask_voters(now),
                 Timer::Expire => self.expire(now),
             }
             self.settle(now);
@@ -542,5 +547,6 @@ impl Engine {
         self.timers.set(Timer::Check, self.checks.next_due());
         self.timers.set(Timer::Relay, self.relays.next_due());
         self.timers.set(Timer::Expire, self.table.next_expiry());
+        self.follow_quorum(now);
     }
 }

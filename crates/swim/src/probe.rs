@@ -73,6 +73,7 @@ impl Engine {
         let timeout = self.local_health.stretch(self.answer_wait(id));
         let again = self.config.adapts() && self.links.pooled().loss > LOSS_REPEATED;
         self.stats.probes += 1;
+        self.polls.asked(id, nonce, now);
         let probe =
             Probe { target, life, address, nonce, relays: 0, nacks: 0, sent: now, timeout, again };
         self.probe = Some(probe);

@@ -68,6 +68,7 @@ impl Engine {
                 self.follow_epoch(&heartbeat);
                 let responder = responder.unwrap_or(heartbeat.sender);
                 if direct && !not_me {
+                    self.voter_answered(&heartbeat, nonce);
                     self.census_answered(now, nonce, sender, heartbeat.view);
                 }
                 self.receive_ack(now, from, nonce, responder, direct, not_me);

@@ -24,6 +24,7 @@ use crate::agent::sessions::{self, Sessions};
 use crate::failure::Failure;
 use crate::health::HealthView;
 use crate::input;
+use crate::quorum::QuorumView;
 use crate::view::{CensusView, MemberView, View};
 
 /// Unfinished requests get so long once the endpoint is to end.
@@ -143,6 +144,7 @@ fn router(app: App) -> Router {
         .route("/v1/view", get(view))
         .route("/v1/members", get(members))
         .route("/v1/health", get(health))
+        .route("/v1/quorum", get(quorum))
         .route("/v1/leave", post(leave))
         .route("/v1/parameters", post(set_parameters))
         .with_state(Arc::new(app))
@@ -211,6 +213,10 @@ async fn view(State(app): State<Arc<App>>, Query(query): Query<ViewQuery>) -> Re
             (StatusCode::SERVICE_UNAVAILABLE, late).into_response()
         }
     }
+}
+
+async fn quorum(State(app): State<Arc<App>>) -> Json<QuorumView> {
+    Json(QuorumView::new(app.node.name(), &app.node.quorum()))
 }
 
 async fn members(State(app): State<Arc<App>>) -> Json<Vec<MemberView>> {

@@ -4,7 +4,8 @@
 use std::fmt;
 
 use headcount::{
-    ClusterHealth, Condition, Event, Members, Node, NodeEvent, NodeStats, Standing, Status,
+    ClusterHealth, Condition, Event, Members, Node, NodeEvent, NodeStats, Quorum, Standing, Status,
+    Verdict,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text;
@@ -81,6 +82,7 @@ impl Collector for NodeCollector {
         view(&mut encoder, &self.node.members())?;
         health(&mut encoder, &self.node)?;
         condition(&mut encoder, &self.node.condition())?;
+        quorum(&mut encoder, &self.node.quorum())?;
         for (name, help, total) in totals(&self.node.stats()) {
             let counter = ConstCounter::new(total);
             let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
@@ -162,6 +164,14 @@ fn condition(encoder: &mut DescriptorEncoder<'_>, condition: &Condition) -> fmt:
     gauge(encoder, "local_health", help, u32::from(condition.local_health))?;
     let help = "Seconds since the protocol's task last did something";
     gauge(encoder, "last_tick_age_seconds", help, condition.last_tick.as_secs_f64())
+}
+
+fn quorum(encoder: &mut DescriptorEncoder<'_>, quorum: &Quorum) -> fmt::Result {
+    let help = "1 while this node is on the side of a majority, by what that is of";
+    let mut family = encoder.encode_descriptor("quorum", help, None, MetricType::Gauge)?;
+    let majority = u32::from(quorum.verdict() == Verdict::Majority);
+    let basis = quorum.basis().as_str();
+    ConstGauge::new(majority).encode(family.encode_family(&[("basis", basis)])?)
 }
 
 fn gauge<N>(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: N) -> fmt::Result

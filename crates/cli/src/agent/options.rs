@@ -93,6 +93,15 @@ pub(crate) struct Options {
     #[serde(deserialize_with = "exchange")]
     exchange: Option<Exchange>,
 
+    /// A voter of which a majority is told, by name; repeat it for more, the same at every member
+    #[arg(long, value_name = "NAME", value_parser = input::name)]
+    #[serde(deserialize_with = "voters")]
+    voter: Vec<String>,
+
+    /// How many members are expected, to tell a majority of, instead of naming voters
+    #[arg(long, value_name = "MEMBERS", conflicts_with = "voter")]
+    expected_size: Option<usize>,
+
     /// How long dead members are kept and shown. Default: 5m
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
     #[serde(deserialize_with = "duration")]
@@ -109,12 +118,25 @@ impl Options {
         let text = fs::read_to_string(path).map_err(|error| {
             Failure::input(&file, format!("cannot be read: {error}; give --config a TOML file"))
         })?;
-        toml::from_str(&text).map_err(|error| Failure::input(file, error.to_string().trim_end()))
+        let options: Options = toml::from_str(&text)
+            .map_err(|error| Failure::input(&file, error.to_string().trim_end()))?;
+        if !options.voter.is_empty() && options.expected_size.is_some() {
+            let problem = "expected_size does not go with voter; keep the one that a majority is \
+                           to be told of";
+            return Err(Failure::input(file, problem));
+        }
+        Ok(options)
     }
 
     /// These flags, and the file's value for whatever they do not say.
     pub(crate) fn over(self, file: Options) -> Options {
         let tags: BTreeMap<String, String> = file.tag.into_iter().chain(self.tag).collect();
+        // Both say what a majority is of.
+        let of_flags = !self.voter.is_empty() || self.expected_size.is_some();
+        let (voter, expected_size) = match of_flags {
+            true => (self.voter, self.expected_size),
+            false => (file.voter, file.expected_size),
+        };
         Options {
             name: self.name.or(file.name),
             cluster: self.cluster.or(file.cluster),
@@ -130,6 +152,8 @@ impl Options {
             period: self.period.or(file.period),
             detector: self.detector.or(file.detector),
             exchange: self.exchange.or(file.exchange),
+            voter,
+            expected_size,
             tombstone_ttl: self.tombstone_ttl.or(file.tombstone_ttl),
         }
     }
@@ -198,6 +222,12 @@ impl Options {
         if let Some(exchange) = self.exchange {
             builder = builder.exchange(exchange);
         }
+        if !self.voter.is_empty() {
+            builder = builder.voters(self.voter);
+        }
+        if let Some(size) = self.expected_size {
+            builder = builder.expected_size(size);
+        }
         if let Some(ttl) = self.tombstone_ttl {
             builder = builder.tombstone_ttl(ttl);
         }
@@ -260,6 +290,15 @@ fn seeds<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
     Vec::<String>::deserialize(value)?.iter().map(|seed| parsed(seed, input::host_port)).collect()
 }
 
+fn voters<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(value)?;
+    if names.is_empty() {
+        let problem = "is empty; name 1 to 101 voters, or leave it out and no majority is asserted";
+        return Err(D::Error::custom(problem));
+    }
+    names.iter().map(|name| parsed(name, input::name)).collect()
+}
+
 fn tags<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<(String, String)>, D::Error> {
     Ok(BTreeMap::<String, String>::deserialize(value)?.into_iter().collect())
 }
@@ -290,6 +329,7 @@ mod tests {
             period = "500ms"
             detector = "swim"
             exchange = "stream"
+            voter = ["a", "b", "c"]
             tombstone_ttl = "10m"
             "#,
         )
@@ -301,7 +341,19 @@ mod tests {
         assert_eq!(options.period, Some(Duration::from_millis(500)));
         assert_eq!(options.detector, Some(Detector::Swim));
         assert_eq!(options.exchange, Some(Exchange::Stream));
+        assert_eq!(options.voter, ["a", "b", "c"]);
         assert_eq!(options.tombstone_ttl, Some(Duration::from_secs(600)));
+        assert_eq!(file("expected_size = 5").expect("a number").expected_size, Some(5));
+    }
+
+    #[test]
+    fn flags_say_anew_what_a_majority_is_of() {
+        let voters = Options { voter: vec!["a".to_owned()], ..Options::default() };
+        let size = Options { expected_size: Some(5), ..Options::default() };
+        let of = |options: Options| (options.voter, options.expected_size);
+        assert_eq!(of(size.clone().over(voters.clone())), (vec![], Some(5)));
+        assert_eq!(of(voters.clone().over(size)), (vec!["a".to_owned()], None));
+        assert_eq!(of(Options::default().over(voters.clone())), of(voters));
     }
 
     #[test]
@@ -314,6 +366,8 @@ mod tests {
             ("sessions = 4097", ["line 1", "sessions", "0 to 4096"]),
             ("detector = \"phi\"", ["line 1", "detector", "lifeguard"]),
             ("exchange = \"merkle\"", ["line 1", "exchange", "sketch"]),
+            ("voter = [\"a\", \"\"]", ["line 1", "voter", "1 to 255 bytes"]),
+            ("voter = []", ["line 1", "is empty", "1 to 101 voters"]),
         ] {
             let error = file(text).expect_err(text).to_string();
             assert!(hints.iter().all(|hint| error.contains(hint)), "{error}");

@@ -122,6 +122,34 @@ fn a_failed_member_is_explained() {
 }
 
 #[test]
+fn two_of_three_voters_are_a_majority_and_one_of_them_is_none() {
+    let voters: Vec<&str> = ["a", "b", "c"].iter().flat_map(|name| ["--voter", name]).collect();
+    let fast = ["--detection-time", "1s"];
+    let options = [&fast[..], &voters[..]].concat();
+    let a = Agent::start("a", &options);
+    let b = Agent::start("b", &[&options[..], &["--seed", &a.gossip]].concat());
+    let said = |agent: &Agent| headcount(&["quorum", "--json", "--agent", &agent.http]).json();
+    let majority = |view: &Value| {
+        let fields = [
+            "basis", "excess", "heard", "lease_s", "majority", "need", "node", "of", "silent",
+            "verdict",
+        ];
+        assert_eq!(keys(view), fields);
+        let silent = view["silent"].as_array().map_or(0, Vec::len);
+        view["majority"] == true
+            && (silent, &view["heard"], &view["need"]) == (1, &2.into(), &2.into())
+    };
+    eventually("a majority of both", || majority(&said(&a)) && majority(&said(&b)));
+    let measured = |what: &str| a.ask("GET", "/metrics", "").1.contains(what);
+    eventually("it is measured", || measured("headcount_quorum{basis=\"voters\"} 1"));
+    assert!(measured("event=\"quorum_changed\""));
+    b.kill();
+    let expected = "lost  heard 1 of 3 voters, 2 needed\n  not heard: b, c\n";
+    eventually("none", || headcount(&["quorum", "--agent", &a.http]).stdout == expected);
+    assert!(measured("headcount_quorum{basis=\"voters\"} 0"));
+}
+
+#[test]
 fn how_members_are_watched_is_changed_at_one_and_followed_by_all() {
     let [a, b, c] = cluster();
     let set = ["set", "--detection-time", "2s", "--detector", "lifeguard", "--agent", &b.http];

@@ -6,3 +6,4 @@ mod hostile;
 mod joining;
 mod lifecycle;
 mod membership;
+mod quorum;

@@ -182,6 +182,20 @@ mod tests {
     }
 
     #[test]
+    fn one_that_goes_again_while_it_waits_goes_on_waiting() {
+        let start = Instant::now();
+        let mut penalties = Penalties::new(Damping::default());
+        for _ in 0..3 {
+            penalties.went(member(), start);
+        }
+        let later = after(start, 80);
+        assert!(penalties.waits_until(member(), later).is_some());
+        penalties.went(member(), later);
+        assert!(penalties.value(member(), later) < 2.5, "a stranger would be let in");
+        assert!(penalties.waits_until(member(), later).is_some());
+    }
+
+    #[test]
     fn nobody_waits_longer_than_the_longest() {
         let start = Instant::now();
         let mut penalties = Penalties::new(Damping::default());

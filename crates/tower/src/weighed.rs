@@ -65,6 +65,20 @@ impl LoadMetric {
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Cost(f64);
 
+impl Cost {
+    /// As a number: seconds, weighed.
+    pub fn as_f64(self) -> f64 {
+        self.0
+    }
+}
+
+/// What one more request costs; `load` in percent, as the member reports it.
+fn cost(seconds: f64, pending: usize, load: u8, suspect: bool) -> Cost {
+    let stress = 1.0 / (1.0 - f64::from(load).min(LOAD_MAX) / 100.0);
+    let doubt = if suspect { SUSPECT } else { 1.0 };
+    Cost(seconds.max(RESOLUTION_S) * (pending as f64 + 1.0) * stress * doubt)
+}
+
 /// A service of a replica that knows its load.
 ///
 /// `C` says when a request is over, as tower has it: by default with the response's head.
@@ -116,9 +130,7 @@ impl<S, C> Load for Weighed<S, C> {
             true => seconds,
             false => round_trip.as_secs_f64(),
         };
-        let stress = 1.0 / (1.0 - f64::from(load).min(LOAD_MAX) / 100.0);
-        let doubt = if self.replica.is_suspect() { SUSPECT } else { 1.0 };
-        Cost(seconds.max(RESOLUTION_S) * (pending as f64 + 1.0) * stress * doubt)
+        cost(seconds, pending, load, self.replica.is_suspect())
     }
 }
 
@@ -197,4 +209,22 @@ where
 /// What a panic elsewhere leaves behind is as good as before.
 fn lock(latency: &Mutex<Latency>) -> MutexGuard<'_, Latency> {
     latency.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_known_counts() {
+        let times = |cost: Cost| (cost.as_f64() / 0.01 * 100.0).round() / 100.0;
+        assert_eq!(times(cost(0.01, 0, 0, false)), 1.0);
+        assert_eq!(times(cost(0.01, 3, 0, false)), 4.0);
+        assert_eq!(
+            [50, 90, 95, 100].map(|load| times(cost(0.01, 0, load, false))),
+            [2.0, 10.0, 20.0, 20.0]
+        );
+        assert_eq!(times(cost(0.01, 1, 50, true)), 40.0);
+        assert_eq!(cost(0.0, 0, 0, false), cost(50e-6, 0, 0, false), "too fast to tell apart");
+    }
 }

@@ -114,29 +114,13 @@ async fn get(from: SocketAddr) -> Result<(), BoxError> {
 }
 
 /// One address after another, as they stand in a list.
-#[derive(Debug)]
-pub(crate) struct RoundRobin {
-    list: Vec<Get>,
-    next: usize,
-}
-
-impl RoundRobin {
-    pub(crate) fn over(addresses: &[SocketAddr]) -> RoundRobin {
-        RoundRobin { list: addresses.iter().map(|from| Get { from: *from }).collect(), next: 0 }
-    }
-}
-
-impl Service<()> for RoundRobin {
-    type Response = ();
-    type Error = BoxError;
-    type Future = Answer;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, (): ()) -> Answer {
-        self.next = (self.next + 1) % self.list.len();
-        self.list[self.next].call(())
-    }
+pub(crate) fn round_robin(
+    addresses: &[SocketAddr],
+) -> impl Service<(), Response = (), Error = BoxError, Future = Answer> + use<> {
+    let list = addresses.to_vec();
+    let mut turns = list.into_iter().cycle();
+    tower::service_fn(move |()| match turns.next() {
+        Some(from) => Get { from }.call(()),
+        None => Box::pin(std::future::ready(Err("nobody is listed".into()))),
+    })
 }

@@ -11,7 +11,7 @@ use tower::load::{CompleteOnResponse, PeakEwmaDiscover};
 
 use crate::Result;
 use crate::cluster::Cluster;
-use crate::load::{Get, RoundRobin, offer};
+use crate::load::{Get, offer, round_robin};
 use crate::report::{Phase, Report, note};
 
 /// How long everything takes.
@@ -61,7 +61,7 @@ pub(crate) async fn tell(rate: u32, pace: Pace) -> Result<Report> {
     let members = ServingMembers::builder(&cluster.node).endpoint(address_in_tag("http"));
     let get = |replica: &headcount_tower::Replica<_>| Get { from: *replica.endpoint() };
     let mut headcount = Balance::new(members.weighed(LoadMetric::default(), get));
-    let mut round_robin = RoundRobin::over(&cluster.addresses);
+    let mut round_robin = round_robin(&cluster.addresses);
     let list: Vec<Get> = cluster.addresses.iter().map(|from| Get { from: *from }).collect();
     // The same decay, and as long until the first answer.
     let (first, decay) = (Duration::from_secs(1), Duration::from_secs(5));

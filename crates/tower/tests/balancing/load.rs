@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::{pending, ready};
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use headcount::MemberId;
 use headcount_tower::{LoadMetric, Replica, ServingMembers, Weighed, address_in_tag};
 use tokio::time::{sleep, timeout};
 use tower::balance::p2c::Balance;
@@ -77,39 +79,28 @@ async fn failures_slow_answers_and_requests_under_way_cost() {
     assert!(failed > slow, "{failed:?} {slow:?}");
 }
 
-#[tokio::test]
+/// Time is paused, so that all answer pings at once.
+#[tokio::test(start_paused = true)]
 async fn what_a_member_reports_counts() {
     let client = start(node("client"), &[]).await;
-    let idle = start(replica("idle", 1).load(0), &[&client]).await;
-    let busy = start(replica("busy", 2).load(90), &[&client]).await;
-    let members = ServingMembers::builder(&client).endpoint(address_in_tag("http"));
-    let mut services = members.services(Replica::clone);
+    let _idle = start(replica("idle", 1).load(0), &[&client]).await;
+    let _busy = start(replica("busy", 2).load(90), &[&client]).await;
     let contacts = client.contacts();
+    let heard = |name: &str| contacts.get(MemberId::of(name));
+    until(|| heard("idle").and_then(|contact| contact.load) == Some(0)).await;
+    until(|| heard("busy").and_then(|contact| contact.load) == Some(90)).await;
     until(|| {
-        let load = |name: &str| contacts.get(headcount::MemberId::of(name))?.load;
-        load("idle") == Some(0) && load("busy") == Some(90)
+        ["idle", "busy"].iter().all(|name| heard(name).is_some_and(|c| c.round_trip.is_some()))
     })
     .await;
-    let round_trip = |name: &str| contacts.get(headcount::MemberId::of(name))?.round_trip;
-    until(|| round_trip("idle").is_some() && round_trip("busy").is_some()).await;
-    for _ in 0..2 {
-        let Change::Insert(name, replica) = next(&mut services).await else { panic!("removed") };
-        let expected = if name.as_str() == "idle" { 0 } else { 90 };
-        assert_eq!(replica.contact().and_then(|contact| contact.load), Some(expected));
-    }
     let members = ServingMembers::builder(&client).endpoint(address_in_tag("http"));
-    let names = |replica: &Replica<SocketAddr>| {
-        let name = replica.member().name().to_string();
-        tower::service_fn(move |()| ready(Ok::<_, Infallible>(name.clone())))
-    };
-    let mut balancer = Balance::new(members.weighed(LoadMetric::default(), names));
-    let mut counts = [0, 0];
-    for _ in 0..200 {
-        let answer = within_reason(balancer.ready()).await.expect("there are two").call(()).await;
-        counts[usize::from(answer.expect("it answers") == "busy")] += 1;
+    let mut services = members.weighed(LoadMetric::default(), told);
+    let mut costs = BTreeMap::new();
+    for _ in 0..2 {
+        let Change::Insert(name, service) = next(&mut services).await else { panic!("removed") };
+        costs.insert(name.to_string(), service.load().as_f64());
     }
-    assert!(counts[0] > 3 * counts[1], "{counts:?} of idle and busy");
-    drop((idle, busy));
+    assert!((costs["busy"] / costs["idle"] - 10.0).abs() < 1e-6, "{costs:?}");
 }
 
 #[tokio::test]

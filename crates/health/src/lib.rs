@@ -6,6 +6,7 @@
 
 mod agreement;
 mod contacts;
+pub mod history;
 mod round_trip;
 
 pub use agreement::Agreement;

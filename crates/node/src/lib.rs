@@ -51,6 +51,7 @@ mod dialling;
 mod driver;
 mod error;
 mod events;
+mod history;
 mod join;
 mod members;
 mod node;
@@ -69,6 +70,10 @@ pub use members::Members;
 pub use node::{Leave, Node};
 pub use stats::{Condition, NodeStats, SocketStats};
 
+pub use headcount_health::history::{
+    ClusterReliability, Confidence, Frequency, Happened, History, HistoryLimits, HistoryReport,
+    MemberHistory, Mtbf, Mttr, OutageNow, Presence, Reliability, Totals, What,
+};
 pub use headcount_state::{
     Evidence, Instance, Life, Limits, MemberId, Name, NameError, Reason, Serving, Standing, Status,
     Tags, Time, Voters,

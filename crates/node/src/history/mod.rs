@@ -36,6 +36,8 @@ struct Inner {
 pub(crate) struct Opened {
     pub(crate) kept: Kept,
     file: Option<HistoryFile>,
+    /// What became of the observer since the file was written.
+    since: Vec<(u64, Observer)>,
 }
 
 impl Kept {
@@ -77,12 +79,11 @@ impl Opened {
         };
         let last = history.latest_ms();
         let mut timeline = Timeline::start(last);
-        if last > 0 {
-            Observer::Stopped.apply(last, &mut history);
-        }
-        let now = timeline.now();
-        Observer::Started.apply(now, &mut history);
+        let stopped = (last > 0).then_some((last, Observer::Stopped));
+        let started = (timeline.now(), Observer::Started);
+        let since: Vec<(u64, Observer)> = stopped.into_iter().chain([started]).collect();
+        since.iter().for_each(|(at_ms, event)| event.apply(*at_ms, &mut history));
         let kept = Kept(Arc::new(Mutex::new(Inner { history, timeline })));
-        Ok(Opened { kept, file })
+        Ok(Opened { kept, file, since })
     }
 }

@@ -34,13 +34,13 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// One of the member `own`, of which it records nothing: nobody sees his own failures.
     pub(crate) fn new(opened: Opened, own: MemberId) -> Recorder {
-        let Opened { kept, file } = opened;
+        let Opened { kept, file, since } = opened;
         let now = kept.with(|_, timeline| timeline.now());
-        let mut recorder =
-            Recorder { kept, own, writer: file.map(Writer::new), awake_ms: now, marked_ms: now };
-        let started_ms = recorder.kept.with(|history, _| history.latest_ms());
-        // What was read is in the file up to its last sign of life; so is that it stopped then.
-        recorder.write(&Line::Observer { at_ms: started_ms, event: Observer::Started });
+        let writer = file.map(Writer::new);
+        let mut recorder = Recorder { kept, own, writer, awake_ms: now, marked_ms: now };
+        for (at_ms, event) in since {
+            recorder.write(&Line::Observer { at_ms, event });
+        }
         recorder
     }
 

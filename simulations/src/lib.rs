@@ -63,6 +63,7 @@ mod story;
 mod streams;
 mod trace;
 mod truth;
+pub mod week;
 
 pub use bench::{Benchmark, EventLog, benchmarks};
 pub use checkers::Packets;

@@ -19,7 +19,7 @@ use crate::view::View;
 use crate::{input, output, table};
 
 /// An agent gets so long for an answer, on top of what it waits for itself.
-const DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A census gets as long as the agent gives it, and then some.
 const CENSUS_DEADLINE: Duration = Duration::from_secs(15);
@@ -29,7 +29,7 @@ const ANSWER_BYTES: usize = 256 << 20;
 
 /// Where the agent is.
 #[derive(clap::Args)]
-struct Agent {
+pub(crate) struct Agent {
     /// The HTTP address of the agent
     #[arg(
         long = "agent",
@@ -174,7 +174,16 @@ pub(crate) async fn leave(args: LeaveArgs) -> Result<(), Failure> {
 }
 
 impl Agent {
-    async fn ask<T>(&self, method: Method, path: &str, deadline: Duration) -> Result<T, Failure>
+    /// Asks, and reads the answer.
+    ///
+    /// # Errors
+    /// No agent answers.
+    pub(crate) async fn ask<T>(
+        &self,
+        method: Method,
+        path: &str,
+        deadline: Duration,
+    ) -> Result<T, Failure>
     where
         T: DeserializeOwned,
     {

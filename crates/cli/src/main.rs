@@ -3,9 +3,11 @@
 mod agent;
 mod client;
 mod failure;
+mod html;
 mod input;
 mod local;
 mod output;
+mod report;
 mod sim;
 mod table;
 mod view;
@@ -39,6 +41,8 @@ enum Command {
     View(client::ViewArgs),
     /// Prints why a member is shown as it is: who accused it, for what, and who confirmed that
     Explain(client::ExplainArgs),
+    /// Prints how reliable the members were: failures, mean times, availability
+    Report(report::Args),
     /// Changes how all members of a running cluster watch each other
     Set(client::SetArgs),
     /// Makes a running agent leave its cluster and end
@@ -68,6 +72,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Members(args) => block_on(client::members(args)),
         Command::View(args) => block_on(client::view(args)),
         Command::Explain(args) => block_on(client::explain(args)),
+        Command::Report(args) => block_on(report::run(args)),
         Command::Set(args) => block_on(client::set(args)),
         Command::Leave(args) => block_on(client::leave(args)),
     }

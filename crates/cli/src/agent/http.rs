@@ -22,6 +22,7 @@ use crate::agent::hosts;
 use crate::agent::metrics::{self, EventCounts, Metrics};
 use crate::failure::Failure;
 use crate::input;
+use crate::report::ReportView;
 use crate::view::{CensusView, MemberView, View};
 
 /// Unfinished requests get so long once the endpoint is to end.
@@ -137,6 +138,7 @@ fn router(app: App) -> Router {
         .route("/metrics", get(scrape))
         .route("/v1/view", get(view))
         .route("/v1/members", get(members))
+        .route("/v1/report", get(report))
         .route("/v1/leave", post(leave))
         .route("/v1/parameters", post(set_parameters))
         .with_state(Arc::new(app))
@@ -208,6 +210,27 @@ async fn view(State(app): State<Arc<App>>, Query(query): Query<ViewQuery>) -> Re
 
 async fn members(State(app): State<Arc<App>>) -> Json<Vec<MemberView>> {
     Json(current(&app.node).members)
+}
+
+/// What `GET /v1/report` may be asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ReportQuery {
+    /// The last events of each member, too.
+    events: bool,
+}
+
+/// Of many members it takes a while to say; meanwhile others are answered.
+async fn report(State(app): State<Arc<App>>, Query(query): Query<ReportQuery>) -> Response {
+    let node = app.node.clone();
+    let made = tokio::task::spawn_blocking(move || {
+        let report = ReportView::new(node.name(), &node.reliability());
+        if query.events { report.with_events(&node.history()) } else { report }
+    });
+    match made.await {
+        Ok(report) => Json(report).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 fn current(node: &Node) -> View {

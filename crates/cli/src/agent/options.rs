@@ -87,6 +87,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
     #[serde(deserialize_with = "duration")]
     tombstone_ttl: Option<Duration>,
+
+    /// A file of this agent alone, in which the members' history outlives it. Default: none
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
 }
 
 impl Options {
@@ -120,6 +124,7 @@ impl Options {
             detector: self.detector.or(file.detector),
             exchange: self.exchange.or(file.exchange),
             tombstone_ttl: self.tombstone_ttl.or(file.tombstone_ttl),
+            history: self.history.or(file.history),
         }
     }
 
@@ -177,6 +182,9 @@ impl Options {
         }
         if let Some(ttl) = self.tombstone_ttl {
             builder = builder.tombstone_ttl(ttl);
+        }
+        if let Some(file) = self.history {
+            builder = builder.history_file(file);
         }
         builder
     }
@@ -260,6 +268,7 @@ mod tests {
             detector = "swim"
             exchange = "stream"
             tombstone_ttl = "10m"
+            history = "/var/lib/headcount/history"
             "#,
         )
         .expect("all keys are known");
@@ -270,6 +279,7 @@ mod tests {
         assert_eq!(options.detector, Some(Detector::Swim));
         assert_eq!(options.exchange, Some(Exchange::Stream));
         assert_eq!(options.tombstone_ttl, Some(Duration::from_secs(600)));
+        assert_eq!(options.history, Some(PathBuf::from("/var/lib/headcount/history")));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod shrink;
 mod source;
 mod statistics;
 mod sweep;
+mod week;
 
 use crate::failure::Failure;
 
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Scale(scale::Args),
     /// Measures the failure detectors side by side, on the same scenarios and seeds
     Detect(detect::Args),
+    /// Simulates a long time in which members fail and return, and compares a node's history with it
+    Week(week::Args),
 }
 
 /// Does what `command` says.
@@ -58,5 +61,6 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Scale(args) => scale::run(&args),
         Command::Detect(args) => detect::run(&args),
+        Command::Week(args) => week::run(&args),
     }
 }

@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn outages_last_from_a_death_to_the_next_start_and_a_goodbye_begins_none() {
         let mut truth = Truth::default();
-        let mut start = |truth: &mut Truth, secs, number| {
+        let start = |truth: &mut Truth, secs, number| {
             truth.started(at(secs), 1, member(1), instance(number))
         };
         let first = start(&mut truth, 0, 1);

@@ -68,7 +68,7 @@ pub struct Compared {
 
 impl Compared {
     /// Whether failures, returns and restarts are as many as they were, and whether up- and downtime
-    /// are off by no more than the detection time for each outage and each restart.
+    /// are off by no more than the detection time for each outage.
     pub fn is_right(&self) -> bool {
         let Totals { failures, recoveries, restarts, repairs, .. } = self.actual;
         let counts = (failures, recoveries, restarts, repairs);
@@ -86,13 +86,13 @@ impl Compared {
     /// How far it may be off: nobody can know of a death before it is detected, and of a start before
     /// it is told.
     pub fn allowed_ms(&self) -> u64 {
-        self.changes() * DETECTION_TIME.as_millis() as u64
+        self.outages() * DETECTION_TIME.as_millis() as u64
     }
 
-    /// How many outages and restarts there were: as often up- and downtime may be off.
-    pub fn changes(&self) -> u64 {
-        // A restart that ended an outage is no other change.
-        self.actual.failures + self.actual.restarts.saturating_sub(self.actual.recoveries)
+    /// How many outages there were, and one if there were none: for so many detection times up- and
+    /// downtime may be off.
+    pub fn outages(&self) -> u64 {
+        self.actual.failures.max(1)
     }
 }
 

@@ -45,7 +45,7 @@ struct Told<'a> {
     wall_s: f64,
     /// How many members' histories are not what happened.
     wrong: usize,
-    /// The most that one is off in its up- or downtime, in seconds for each outage, return and restart.
+    /// The most that one is off in its up- or downtime, in seconds for each outage.
     most_off_s: f64,
     compared: Vec<Line<'a>>,
     report: &'a ReportView,
@@ -121,10 +121,9 @@ fn line(member: &Compared) -> Line<'_> {
     }
 }
 
-/// How far a history is off, in seconds for each change that it saw.
+/// How far a history is off, in seconds for each outage.
 fn off_s(member: &Compared) -> f64 {
-    let changes = member.changes().max(1);
-    member.off_ms() as f64 / 1e3 / changes as f64
+    member.off_ms() as f64 / 1e3 / member.outages() as f64
 }
 
 fn describe(told: &Told<'_>, members: &[Compared]) -> String {
@@ -152,7 +151,7 @@ fn describe(told: &Told<'_>, members: &[Compared]) -> String {
         ),
     ];
     format!(
-        "{}\n{} of {} histories are what happened; at most {:.1} s off for each change; in {:.1} s of real time",
+        "{}\n{} of {} histories are what happened; at most {:.1} s off for each outage; in {:.1} s of real time",
         table::aligned(titles, rows),
         members.len() - told.wrong,
         members.len(),

@@ -5,6 +5,7 @@ use headcount_state::{MemberId, Name, Time};
 
 use crate::node::EPOCH_MS;
 use crate::sighting::{Kind, Sighting};
+use crate::truth::Process;
 
 /// The history of what one node is told.
 #[derive(Debug, Default)]
@@ -15,18 +16,17 @@ pub(crate) struct Chronicle {
 }
 
 impl Chronicle {
-    /// That of node number `observer`, of `nodes` that there are.
-    pub(crate) fn new(observer: usize, nodes: usize) -> Chronicle {
-        let others = (0..nodes).filter(|node| *node != observer);
-        let names = others.filter_map(|node| Name::new(&format!("n{node}")).ok());
-        let names: BTreeMap<MemberId, Name> = names.map(|name| (name.id(), name)).collect();
-        let mut history = History::default();
-        history.started(EPOCH_MS);
-        // They know each other from the start.
-        for (id, name) in &names {
-            history.record(EPOCH_MS, *id, name, None, What::Joined);
+    /// That of node number `observer`, which knows these processes from the start.
+    pub(crate) fn new(observer: usize, known: &[Process]) -> Chronicle {
+        let mut chronicle = Chronicle { observer, ..Chronicle::default() };
+        chronicle.history.started(EPOCH_MS);
+        for Process { node, instance, .. } in known.iter().filter(|one| one.node != observer) {
+            let Ok(name) = Name::new(&format!("n{node}")) else { continue };
+            let (id, joined) = (name.id(), What::Joined);
+            chronicle.history.record(EPOCH_MS, id, &name, Some(*instance), joined);
+            chronicle.names.insert(id, name);
         }
-        Chronicle { observer, names, history }
+        chronicle
     }
 
     /// Takes in what a node was told.

@@ -109,7 +109,9 @@ impl Week {
             .start(Start { known: true, ..Start::default() });
         let mut simulation = Simulation::new(&scenario, self.seed)?;
         simulation.keep_events(0);
-        simulation.chronicle = Some(Box::new(Chronicle::new(OBSERVER, self.members + 1)));
+        simulation.run_until(Time::ZERO);
+        let known = Chronicle::new(OBSERVER, simulation.truth.processes());
+        simulation.chronicle = Some(Box::new(known));
         let end = Time::ZERO + self.span;
         for Step { at, node, act } in plan::steps(self) {
             simulation.run_until(at);

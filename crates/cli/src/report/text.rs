@@ -39,10 +39,10 @@ pub(super) fn report(report: &ReportView) -> String {
 pub(super) fn headline(report: &ReportView) -> Vec<String> {
     let ReportView { node, watched_s, gaps, cluster, .. } = report;
     let figures = &cluster.figures;
-    let gaps = if *gaps > 0 { format!(", with {gaps} gaps") } else { String::new() };
+    let gaps = if *gaps > 0 { format!(", with {}", counted(*gaps, "gap")) } else { String::new() };
     let mut lines = vec![format!(
-        "{} members as {node} saw them for {}{gaps}: {} up, {} down, {} left, {} unseen",
-        cluster.members,
+        "{} as {node} saw them for {}{gaps}: {} up, {} down, {} left, {} unseen",
+        counted(cluster.members as u64, "member"),
         span(*watched_s),
         cluster.up,
         cluster.down,
@@ -62,6 +62,10 @@ pub(super) fn headline(report: &ReportView) -> Vec<String> {
         ));
     }
     lines
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The cells of a member's row.

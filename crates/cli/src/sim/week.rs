@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use headcount::Totals;
 use headcount_sim::week::{Compared, Week, WeekReport};
 use serde::Serialize;
 
@@ -127,29 +128,15 @@ fn off_s(member: &Compared) -> f64 {
 }
 
 fn describe(told: &Told<'_>, members: &[Compared]) -> String {
-    let sum = |of: fn(&Compared) -> u64| members.iter().map(of).sum::<u64>();
     let titles = ["", "failures", "restarts", "down s", "up s"].map(str::to_owned).to_vec();
-    let row = |name: &str, failures: u64, restarts: u64, down_ms: u64, up_ms: u64| {
-        let numbers = [failures, restarts, down_ms / 1_000, up_ms / 1_000];
-        let cells = numbers.iter().map(u64::to_string);
-        std::iter::once(name.to_owned()).chain(cells).collect()
+    let row = |name: &str, of: fn(&Compared) -> &Totals| {
+        let sum = |count: fn(&Totals) -> u64| members.iter().map(|m| count(of(m))).sum::<u64>();
+        let (failures, restarts) = (sum(|t| t.failures), sum(|t| t.restarts));
+        let (down_s, up_s) = (sum(|t| t.down_ms) / 1_000, sum(|t| t.up_ms) / 1_000);
+        let numbers = [failures, restarts, down_s, up_s].map(|number| number.to_string());
+        std::iter::once(name.to_owned()).chain(numbers).collect()
     };
-    let rows = [
-        row(
-            "seen",
-            sum(|m| m.seen.failures),
-            sum(|m| m.seen.restarts),
-            sum(|m| m.seen.down_ms),
-            sum(|m| m.seen.up_ms),
-        ),
-        row(
-            "actual",
-            sum(|m| m.actual.failures),
-            sum(|m| m.actual.restarts),
-            sum(|m| m.actual.down_ms),
-            sum(|m| m.actual.up_ms),
-        ),
-    ];
+    let rows = [row("seen", |member| &member.seen), row("actual", |member| &member.actual)];
     format!(
         "{}\n{} of {} histories are what happened; at most {:.1} s off for each outage; in {:.1} s of real time",
         table::aligned(titles, rows),

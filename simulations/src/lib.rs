@@ -29,6 +29,7 @@
 //! # Ok::<(), headcount_sim::ScenarioError>(())
 //! ```
 
+pub mod adaptive;
 mod addresses;
 mod bench;
 pub mod calibration;
@@ -63,6 +64,7 @@ mod story;
 mod streams;
 mod trace;
 mod truth;
+pub mod warning;
 pub mod week;
 
 pub use bench::{Benchmark, EventLog, benchmarks};

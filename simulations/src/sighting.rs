@@ -52,6 +52,12 @@ pub enum Kind {
     Departed,
     /// A bounded part is nearly full.
     NearlyFull,
+    /// More or less of the cluster is there than before.
+    HealthChanged,
+    /// A member says that it is strained.
+    Degrading,
+    /// It is no longer.
+    Steady,
     /// Something that this build of the simulator has no word for.
     Other,
 }
@@ -104,6 +110,9 @@ impl Sighting {
             Event::Isolated => about(Kind::Isolated, None),
             Event::Reconnected => about(Kind::Reconnected, None),
             Event::Healed { .. } => about(Kind::Healed, None),
+            Event::HealthChanged { .. } => about(Kind::HealthChanged, None),
+            Event::Degrading { member: m, .. } => member(Kind::Degrading, m),
+            Event::Steady(m) => member(Kind::Steady, m),
             Event::Agreed { .. } => about(Kind::Agreed, None),
             Event::Diverged { .. } => about(Kind::Diverged, None),
             Event::Displaced { .. } => about(Kind::Displaced, None),

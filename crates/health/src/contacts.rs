@@ -17,6 +17,8 @@ pub struct Contact {
     pub load: Option<u8>,
     /// How long the sender had been up when it last said so, in acks; whole seconds are kept.
     pub uptime: Option<Duration>,
+    /// How strained the sender was when it last said so, in acks; percent.
+    pub warning: u8,
     /// The view that the sender holds: the low half of its view id.
     pub view: u32,
 }
@@ -45,13 +47,14 @@ struct Said {
     uptime_s: Option<u32>,
     seq: u32,
     load: Option<u8>,
+    warning: u8,
 }
 
 impl Said {
     fn of(contact: &Contact) -> Said {
-        let Contact { life, seq, load, uptime, .. } = *contact;
+        let Contact { life, seq, load, uptime, warning, .. } = *contact;
         let seconds = |uptime: Duration| u32::try_from(uptime.as_secs()).unwrap_or(u32::MAX);
-        Said { life, uptime_s: uptime.map(seconds), seq, load }
+        Said { life, uptime_s: uptime.map(seconds), seq, load, warning }
     }
 }
 
@@ -62,8 +65,8 @@ impl Contacts {
     }
 
     /// Takes in a heartbeat of `peer`. One that was overtaken on the way by a later one of the
-    /// same life says nothing new, and is ignored. Load and uptime stay known where it does not say
-    /// them.
+    /// same life says nothing new, and is ignored. Load, uptime and warning stay known where it does
+    /// not say them.
     pub fn record(&mut self, peer: MemberId, contact: Contact) {
         let heard = Heard { peer, at: contact.at, view: contact.view };
         if let Some(place) = self.place(peer) {
@@ -75,7 +78,7 @@ impl Contacts {
             } else if later {
                 let said = Said::of(&contact);
                 let vitals = if said.uptime_s.is_some() { said } else { *held };
-                *held = Said { load: vitals.load, uptime_s: vitals.uptime_s, ..said };
+                *held = Said { life: said.life, seq: said.seq, ..vitals };
                 self.heard[place] = heard;
             }
         } else {
@@ -112,9 +115,9 @@ impl Contacts {
     pub fn get(&self, peer: MemberId) -> Option<Contact> {
         let place = self.place(peer)?;
         let Heard { at, view, .. } = self.heard[place];
-        let Said { life, uptime_s, seq, load } = self.said[place];
+        let Said { life, uptime_s, seq, load, warning } = self.said[place];
         let uptime = uptime_s.map(|seconds| Duration::from_secs(seconds.into()));
-        Some(Contact { at, life, seq, load, uptime, view })
+        Some(Contact { at, life, seq, load, uptime, warning, view })
     }
 
     /// How many peers are held.
@@ -152,6 +155,12 @@ impl Contacts {
         (agree, counted)
     }
 
+    /// The peers held, and how strained each last said it was, in percent. Costs as much as peers
+    /// are held.
+    pub fn warnings(&self) -> impl Iterator<Item = (MemberId, u8)> {
+        self.heard.iter().zip(&self.said).map(|(heard, said)| (heard.peer, said.warning))
+    }
+
     /// The bytes that it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         let said = self.said.capacity() * size_of::<Said>();
@@ -177,6 +186,7 @@ mod tests {
             seq: at_ms as u32,
             load: None,
             uptime: None,
+            warning: 0,
             view,
         }
     }

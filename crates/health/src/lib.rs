@@ -5,10 +5,22 @@
 //! cluster as a whole.
 
 mod agreement;
+mod cluster;
 mod contacts;
 pub mod history;
+mod interval;
+mod link;
+mod phi;
 mod round_trip;
+mod two_window;
+mod warning;
 
 pub use agreement::Agreement;
+pub use cluster::{ClusterHealth, HealthLevel, MissingCause, SteadyLevel};
 pub use contacts::{Contact, Contacts};
+pub use interval::heartbeat_interval;
+pub use link::{LINK_WINDOW, LinkCondition, LinkMeter};
+pub use phi::{Phi, PhiSettings};
 pub use round_trip::RoundTrip;
+pub use two_window::{TwoWindow, TwoWindowSettings};
+pub use warning::{Grades, OwnStrain, Trend};

@@ -101,7 +101,7 @@ impl Engine {
         let Record { claim, accuser, evidence, .. } = record;
         self.follow_live_set(now, claim);
         if newcomer {
-            self.observers.forget(id);
+            self.forget_links(id);
         }
         self.observers.follow_claim(&claim);
         self.follow_suspicion(now, claim, accuser);
@@ -192,11 +192,17 @@ impl Engine {
         }
     }
 
+    /// `id` is no candidate any more, or another process.
+    fn forget_links(&mut self, id: MemberId) {
+        self.links.forget(id);
+        self.observers.forget(id);
+    }
+
     /// `id` is no candidate any more.
     pub(crate) fn drop_peer(&mut self, id: MemberId) {
         self.peers.remove(id);
         self.contacts.forget(id);
-        self.observers.forget(id);
+        self.forget_links(id);
         if self.probe.is_some_and(|probe| probe.target.id == id) {
             self.probe = None;
             self.timers.set(Timer::ProbeTimeout, None);

@@ -93,6 +93,11 @@ pub struct Config {
     pub detection_time: Duration,
     /// The protocol period T: one member is probed in each. 10 ms to 60 s, default 1 s.
     pub period: Duration,
+    /// `swim` and `lifeguard`: how far the period grows while links are calm. It shrinks to
+    /// [`Config::period`] where they lose or vary much, the ping then waits for as long as links
+    /// take, and is sent again where they lose. One to ten periods; default one: the period is
+    /// fixed, and so is [`Config::probe_timeout`].
+    pub period_max: Duration,
     /// How long a direct ping may take before relays are asked. At most three quarters of the
     /// period, so that relays have time; default half of it.
     pub probe_timeout: Duration,
@@ -163,6 +168,7 @@ impl Config {
             detector: Detector::default(),
             detection_time: Duration::ZERO,
             period: Duration::ZERO,
+            period_max: Duration::ZERO,
             probe_timeout: Duration::ZERO,
             indirect_probes: 3,
             suspicion_alpha: 5.0,
@@ -189,6 +195,7 @@ impl Config {
     pub fn with_period(self, period: Duration) -> Config {
         Config {
             period,
+            period_max: period,
             detection_time: period.saturating_mul(5),
             probe_timeout: period / 2,
             gossip_interval: period / 5,
@@ -207,6 +214,12 @@ impl Config {
         Config { detection_time, ..self.with_period(period) }
     }
 
+    /// Whether the period and the time for an answer follow what links are like (`swim` and
+    /// `lifeguard`).
+    pub(crate) fn adapts(&self) -> bool {
+        self.period_max > self.period
+    }
+
     /// Checks every range.
     ///
     /// # Errors
@@ -216,6 +229,7 @@ impl Config {
         let minute = Duration::from_secs(60);
         let day = minute * 60 * 24;
         within("period", self.period, ms(10), minute)?;
+        within("period_max", self.period_max, self.period, self.period * 10)?;
         within("probe_timeout", self.probe_timeout, ms(1), self.period * 3 / 4)?;
         within("gossip_interval", self.gossip_interval, ms(1), self.period)?;
         within("exchange_interval", self.exchange_interval, self.period, day)?;

@@ -33,7 +33,9 @@ use crate::departure::Departure;
 use crate::dissemination::{Dissemination, Lane};
 use crate::event::Event;
 use crate::exchange::Pace;
+use crate::health::HealthWatch;
 use crate::hurry::Hurry;
+use crate::links::Links;
 use crate::local_health::LocalHealth;
 use crate::losses::{Burst, Losses};
 use crate::member::Member;
@@ -135,6 +137,7 @@ pub struct Engine {
     pub(crate) peers: Peers,
     pub(crate) probe: Option<Probe>,
     pub(crate) observers: Box<Observers>,
+    pub(crate) links: Links,
     pub(crate) relays: Relays,
     pub(crate) rival: Option<RivalWatch>,
     pub(crate) local_health: LocalHealth,
@@ -153,6 +156,7 @@ pub struct Engine {
     pub(crate) contacts: Contacts,
     pub(crate) losses: Losses,
     pub(crate) burst: Burst,
+    pub(crate) watch: HealthWatch,
     pub(crate) departure: Option<Departure>,
     pub(crate) counting: Option<Box<Counting>>,
     pub(crate) seeds: Vec<Seed>,
@@ -220,6 +224,7 @@ impl Engine {
             peers: Peers::new(table.own_id()),
             probe: None,
             observers: Box::new(Observers::new(&config, now)),
+            links: Links::new(&config),
             relays: Relays::default(),
             rival: None,
             local_health: LocalHealth::for_detector(&config),
@@ -237,6 +242,7 @@ impl Engine {
             contacts: Contacts::new(),
             losses: Losses::default(),
             burst: Burst::default(),
+            watch: HealthWatch::default(),
             departure: None,
             counting: None,
             lonely_tries: 0,
@@ -287,10 +293,13 @@ impl Engine {
     /// that a node that was held up does not accuse those whose answers wait in its socket.
     pub fn tick(&mut self, now: Time) {
         self.wake(now);
+        if let Some(due) = self.timers.next() {
+            self.watch.fired(due, now, self.config.period);
+        }
         while let Some(timer) = self.next_due(now) {
             match timer {
                 Timer::ProbeTimeout if self.observes() => self.pings_due(now),
-                Timer::ProbeTimeout => self.probe_indirectly(),
+                Timer::ProbeTimeout => self.probe_timed_out(),
                 Timer::Period if self.observes() => self.watch_turn(now),
                 Timer::Period => self.period_over(now),
                 Timer::Look => self.look_around(now),
@@ -469,15 +478,20 @@ impl Engine {
     pub(crate) fn heartbeat(&mut self, now: Time, with_vitals: bool) -> Heartbeat {
         self.seq = self.seq.wrapping_add(1);
         let summary = self.table.summary();
-        let vitals = Vitals { load: self.load, uptime: now.since(self.started) };
+        let vitals = with_vitals.then(|| Vitals {
+            load: self.load,
+            uptime: now.since(self.started),
+            warning: self.own_warning(now),
+        });
         Heartbeat {
             sender: self.own,
             seq: self.seq,
             view: summary.view_id as u32,
             sync: summary.sync,
             dead: summary.dead as u32,
-            vitals: with_vitals.then_some(vitals),
+            vitals,
             epoch: if with_vitals { self.epoch } else { 0 },
+            grade: 0,
             clock: (with_vitals && self.observes()).then(|| self.observers.clock.reading(now)),
         }
     }

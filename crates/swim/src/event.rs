@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use headcount_health::{ClusterHealth, HealthLevel};
 use headcount_state::{Instance, MemberId, Reason};
 use headcount_wire::RefuseCode;
 
@@ -52,6 +53,23 @@ pub enum Event {
         /// How many of those lost are still missing.
         missing: usize,
     },
+    /// More or less of the cluster is there than before.
+    HealthChanged {
+        /// The level before.
+        from: HealthLevel,
+        /// How the cluster is now.
+        health: ClusterHealth,
+    },
+    /// A member says that it is strained, or this node is: an early warning, which has no effect on
+    /// who is a member. Told by the members that hear it, once until it is steady again.
+    Degrading {
+        /// The member.
+        member: Member,
+        /// How strained it is, in percent: at least 50.
+        warning: u8,
+    },
+    /// A member that was degrading has not been strained for ten periods.
+    Steady(Member),
     /// Every peer heard lately holds the same view as this node.
     Agreed {
         /// How many peers that is.
@@ -135,6 +153,9 @@ impl Event {
             Event::Reconnected => "reconnected",
             Event::CutOff { .. } => "cut_off",
             Event::Healed { .. } => "healed",
+            Event::HealthChanged { .. } => "health_changed",
+            Event::Degrading { .. } => "degrading",
+            Event::Steady(_) => "steady",
             Event::Agreed { .. } => "agreed",
             Event::Diverged { .. } => "diverged",
             Event::Displaced { .. } => "displaced",
@@ -159,7 +180,9 @@ impl Event {
             | Event::Failed(member)
             | Event::Recovered(member)
             | Event::Restarted(member)
-            | Event::Left(member) => Some(member),
+            | Event::Left(member)
+            | Event::Degrading { member, .. }
+            | Event::Steady(member) => Some(member),
             _ => None,
         }
     }

@@ -18,8 +18,10 @@ mod engine;
 mod event;
 mod exchange;
 mod gossip;
+mod health;
 mod hurry;
 mod known;
+mod links;
 mod local_health;
 mod losses;
 mod member;
@@ -46,10 +48,13 @@ pub use census::Census;
 pub use config::{Config, ConfigError, Detector, Exchange};
 pub use engine::{Engine, Error, Identity};
 pub use event::{Event, SeedError};
-pub use headcount_health::{Agreement, Contact};
+pub use headcount_health::{
+    Agreement, ClusterHealth, Contact, HealthLevel, LinkCondition, MissingCause,
+};
 #[cfg(feature = "planted-bugs")]
 pub use headcount_state::Rules;
 pub use headcount_wire::{AttributesPool, Parameters};
+pub use health::Link;
 pub use member::Member;
 pub use occupancy::Part;
 pub use stats::Stats;

@@ -36,6 +36,11 @@ impl LocalHealth {
         self.score
     }
 
+    /// The score as a share of the largest one, 0 to 1.
+    pub(crate) fn share(self) -> f32 {
+        f32::from(self.score) / f32::from(self.max.max(1))
+    }
+
     pub(crate) fn worsen(&mut self) {
         self.score = self.score.saturating_add(1).min(self.max);
     }

@@ -156,7 +156,10 @@ impl Engine {
 
     /// A datagram with what must be told.
     fn begin_datagram(&mut self, now: Time, outgoing: &Outgoing, body: &Body) -> Begun {
-        let heartbeat = self.heartbeat(now, matches!(body, Body::Ack { .. }));
+        let mut heartbeat = self.heartbeat(now, matches!(body, Body::Ack { .. }));
+        if let (Body::Ping { .. }, Some(peer)) = (body, outgoing.peer) {
+            heartbeat.grade = self.grade(now, peer);
+        }
         let budget = self.config.datagram_budget;
         let mut datagram = DatagramBuilder::new(self.config.cluster, budget, &heartbeat, body);
         let to_face = outgoing.peer.and_then(|peer| self.claim_to_face(now, peer));

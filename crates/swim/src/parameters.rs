@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::event::Event;
 use crate::exchange::Pace;
 use crate::hurry::Hurry;
+use crate::links::Links;
 use crate::local_health::LocalHealth;
 use crate::observers::Observers;
 
@@ -51,8 +52,9 @@ impl Config {
         detection_time: Duration,
         period: Duration,
     ) -> Config {
+        let growth = self.period_max.as_secs_f64() / self.period.as_secs_f64();
         let config = self.clone().with_period(period);
-        Config { detector, detection_time, ..config }
+        Config { detector, detection_time, period_max: period.mul_f64(growth), ..config }
     }
 }
 
@@ -152,6 +154,7 @@ impl Engine {
         let holding = std::mem::take(&mut self.observers.holding);
         *self.observers = Observers::new(&self.config, now);
         self.observers.holding = holding;
+        self.links = Links::new(&self.config);
         self.pace = Pace::new(self.config.period * 3 / 2);
         self.hurry = Hurry::new(self.config.gossip_interval);
         self.bulk = Bulk::new(self.config.period, now);

@@ -7,21 +7,28 @@
 //!                       │               └─> ack, relayed or by stream ──> alive
 //!   period ends ────────┴───────────────────────────────────────────> suspect
 //! ```
-//! Both times stretch with the local health score (Lifeguard, section IV.A).
+//! Both times stretch with the local health score (Lifeguard, section IV.A), and follow what links are like
+//! where they may ([`Config::period_max`]). Where links lose, the ping is sent twice.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use headcount_health::{LinkCondition, heartbeat_interval};
 use headcount_state::{Life, MemberId, Record, Standing, Status, Time, Update};
 use headcount_wire::{Body, Target};
 use rand::RngExt;
 
-use crate::config::Detector;
+use crate::config::{Config, Detector};
 use crate::engine::Engine;
+use crate::links::Answer;
 use crate::outbox::Outgoing;
 use crate::timers::Timer;
 
 /// So many suspects are kept from being relays; with more of them the fault is likely here.
 const SUSPECTS_MAX: usize = 64;
+
+/// With more loss than this a ping is sent twice, where the period adapts.
+const LOSS_REPEATED: f32 = 0.02;
 
 /// The probe of the current period.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +41,11 @@ pub(crate) struct Probe {
     /// Relays that were asked, and will say so if the target stays silent.
     relays: usize,
     nacks: usize,
+    sent: Time,
+    /// How long the answer may take.
+    timeout: Duration,
+    /// The ping is to be sent again after half of that time.
+    again: bool,
 }
 
 impl Engine {
@@ -43,7 +55,7 @@ impl Engine {
             self.probe_failed(now, probe);
         }
         self.begin_probe(now);
-        let period = self.local_health.stretch(self.config.period);
+        let period = self.local_health.stretch(self.interval());
         self.timers.set(Timer::Period, Some(now + period));
     }
 
@@ -57,17 +69,50 @@ impl Engine {
         let life = record.claim.life();
         let (target, address) = aim(record);
         let nonce = self.rng.random();
-        self.probe = Some(Probe { target, life, address, nonce, relays: 0, nacks: 0 });
+        let timeout = self.local_health.stretch(self.answer_wait(id));
+        let again = self.config.adapts() && self.links.pooled().loss > LOSS_REPEATED;
         self.stats.probes += 1;
+        let probe =
+            Probe { target, life, address, nonce, relays: 0, nacks: 0, sent: now, timeout, again };
+        self.probe = Some(probe);
+        self.ping_target(probe);
+        let wait = if again { timeout / 2 } else { timeout };
+        self.timers.set(Timer::ProbeTimeout, Some(now + wait));
+    }
+
+    fn ping_target(&mut self, probe: Probe) {
+        let Probe { target, address, nonce, .. } = probe;
         let ping = Body::Ping { nonce, target: Some(target.process) };
-        self.send(Outgoing::new(address, Some(id), ping));
-        let timeout = self.local_health.stretch(self.config.probe_timeout);
-        self.timers.set(Timer::ProbeTimeout, Some(now + timeout));
+        self.send(Outgoing::new(address, Some(target.id), ping));
+    }
+
+    /// How long the period is now.
+    fn interval(&self) -> Duration {
+        let Config { period, period_max, .. } = *self.config;
+        heartbeat_interval(period, period_max, &self.links.pooled())
+    }
+
+    /// How long an answer of `id` may take.
+    fn answer_wait(&self, id: MemberId) -> Duration {
+        let Config { probe_timeout, .. } = *self.config;
+        if !self.config.adapts() {
+            return probe_timeout;
+        }
+        let slow = [self.links.pooled(), self.links.get(id).condition()];
+        let wanted = slow.iter().filter_map(LinkCondition::timeout).max();
+        wanted.unwrap_or(probe_timeout).clamp(probe_timeout, self.interval() * 3 / 4)
     }
 
     /// The direct ping has had its time.
-    pub(crate) fn probe_indirectly(&mut self) {
+    pub(crate) fn probe_timed_out(&mut self) {
         let Some(probe) = self.probe else { return };
+        if probe.again {
+            self.probe = Some(Probe { again: false, ..probe });
+            self.ping_target(probe);
+            self.timers.set(Timer::ProbeTimeout, Some(probe.sent + probe.timeout));
+            return;
+        }
+        self.links.unanswered(probe.target.id);
         self.stats.probes_indirect += 1;
         let count = self.config.indirect_probes;
         let want_nack = self.config.detector == Detector::Lifeguard;
@@ -113,6 +158,13 @@ impl Engine {
             // Another process answers where it should live: that life is over.
             self.accuse(now, target.id, probe.life, Status::Failed);
         }
+    }
+
+    /// The target itself answered the ping.
+    pub(crate) fn pinged_answered(&mut self, now: Time, probe: Probe) {
+        let Probe { target, sent, timeout, .. } = probe;
+        let took = now.since(sent);
+        self.links.answered(target.id, Answer { sent, took, timeout, by_stream: false });
     }
 
     /// A relay answered that the target stays silent: the relay at least hears this node.

@@ -58,6 +58,9 @@ impl Engine {
         behind.dedup();
         match body {
             Body::Ping { nonce, target } => {
+                if self.peers.contains(sender) {
+                    self.watch.graded(now, sender, heartbeat.grade);
+                }
                 return self.answer_ping(from, sender, nonce, target, behind, equal);
             }
             Body::Ack { nonce, responder, not_me } => {
@@ -142,6 +145,9 @@ impl Engine {
             };
         }
         let Some(probe) = self.probe.filter(|probe| probe.nonce == nonce) else { return };
+        if direct && !not_me && responder.id == probe.target.id {
+            self.pinged_answered(now, probe);
+        }
         let elsewhere = not_me && direct && from == probe.address;
         if elsewhere || (!not_me && responder.id == probe.target.id) {
             self.probe_answered(now, nonce, probe.target, not_me);

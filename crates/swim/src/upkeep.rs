@@ -99,7 +99,10 @@ impl Engine {
             let Heartbeat { seq, view, vitals, .. } = *heartbeat;
             let load = vitals.and_then(|vitals| vitals.load);
             let uptime = vitals.map(|vitals| vitals.uptime);
-            self.contacts.record(sender.id, Contact { at: now, life, seq, load, uptime, view });
+            let warning = vitals.map_or(0, |vitals| vitals.warning);
+            let contact = Contact { at: now, life, seq, load, uptime, warning, view };
+            self.contacts.record(sender.id, contact);
+            self.links.heard(now, sender.id);
         }
     }
 
@@ -127,6 +130,7 @@ impl Engine {
         let lately = (self.config.period * AGREEMENT_PERIODS).max(self.config.check_age);
         self.contacts.forget_before(now - lately);
         self.say_agreement(now);
+        self.follow_health(now);
         self.warn();
     }
 
@@ -135,6 +139,7 @@ impl Engine {
     fn say_cuts(&mut self, now: Time, quiet: Duration) {
         if let Some(lost) = self.burst.take(now, self.config.period, self.table.live_len()) {
             let of = self.table.live_len() + lost;
+            self.watch.cut_off(lost);
             self.events.push_back(Event::CutOff { lost, of });
         }
         let alone = self.rejoined.take_if(|at| *at + quiet <= now).map(|_| self.peers.len());

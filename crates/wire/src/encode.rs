@@ -10,7 +10,7 @@ use headcount_state::{
 };
 
 use crate::datagram::{Body, TablePart, Verdict};
-use crate::heartbeat::{CLOCK_BITS, Heartbeat, MAX_LOAD, Vitals};
+use crate::heartbeat::{CLOCK_BITS, Heartbeat, MAX_PERCENT, Vitals};
 use crate::parameters::Parameters;
 use crate::proto;
 use crate::sketch::{SYMBOL_BYTES, SketchPart};
@@ -103,22 +103,25 @@ impl Message<'_> {
     }
 
     fn heartbeat(&mut self, heartbeat: &Heartbeat) {
-        let Heartbeat { sender, seq, view, sync, dead, vitals, clock, epoch } = *heartbeat;
+        let Heartbeat { sender, seq, view, sync, dead, vitals, clock, epoch, grade } = *heartbeat;
         self.target(sender);
         self.varint(3, seq.into());
         self.fixed32(4, view);
         self.fixed64(5, sync);
         self.fixed32(6, dead);
-        if let Some(Vitals { load, uptime }) = vitals {
+        if let Some(Vitals { load, uptime, .. }) = vitals {
             self.present_varint(7, u32::try_from(uptime.as_secs()).unwrap_or(u32::MAX));
             if let Some(percent) = load {
-                self.present_varint(8, percent.min(MAX_LOAD).into());
+                self.present_varint(8, percent.min(MAX_PERCENT).into());
             }
         }
         if let Some(reading) = clock {
             self.present_varint(9, (reading & CLOCK_BITS).into());
         }
         self.varint(10, epoch.into());
+        self.varint(11, grade.min(MAX_PERCENT).into());
+        let warning = vitals.map_or(0, |vitals| vitals.warning);
+        self.varint(12, warning.min(MAX_PERCENT).into());
     }
 
     fn parameters(&mut self, parameters: &Parameters) {

@@ -28,6 +28,9 @@ pub struct Heartbeat {
     /// The epoch of the cluster parameters that the sender holds; 0, which takes no bytes, when they
     /// are as the cluster began. Said where the vitals are.
     pub epoch: u32,
+    /// How strained the sender finds its link to the receiver, in percent, 0 to 100; larger values
+    /// count as 100. Pings say it; 0, which takes no bytes, says that nothing is amiss.
+    pub grade: u8,
 }
 
 /// How the sender is.
@@ -38,15 +41,19 @@ pub struct Vitals {
     pub load: Option<u8>,
     /// How long the sender has been up. Whole seconds on the wire, at most 2^32 - 1.
     pub uptime: Duration,
+    /// How strained the sender is, in percent, 0 to 100; larger values count as 100. 0, which takes
+    /// no bytes, says that nothing is amiss.
+    pub warning: u8,
 }
 
-pub(crate) const MAX_LOAD: u8 = 100;
+/// The most of what is said in percent.
+pub(crate) const MAX_PERCENT: u8 = 100;
 
 /// The bits of a clock's reading that travel.
 pub(crate) const CLOCK_BITS: u16 = (1 << 14) - 1;
 
 /// The most bytes of a heartbeat with the key and length before it.
-pub(crate) const MAX_HEARTBEAT_BYTES: usize = 58;
+pub(crate) const MAX_HEARTBEAT_BYTES: usize = 62;
 
 impl Heartbeat {
     pub(crate) fn from_proto(
@@ -54,8 +61,12 @@ impl Heartbeat {
     ) -> Result<Heartbeat, DecodeError> {
         let heartbeat = heartbeat.ok_or(DecodeError::invalid("heartbeat"))?;
         let id = MemberId::from_u64(heartbeat.id).ok_or(DecodeError::invalid("heartbeat.id"))?;
-        let load = heartbeat.load.map(|load| u8::try_from(load).unwrap_or(MAX_LOAD).min(MAX_LOAD));
-        let vitals = |seconds: u32| Vitals { load, uptime: Duration::from_secs(seconds.into()) };
+        let percent = |said: u32| u8::try_from(said).unwrap_or(MAX_PERCENT).min(MAX_PERCENT);
+        let vitals = |seconds: u32| Vitals {
+            load: heartbeat.load.map(percent),
+            uptime: Duration::from_secs(seconds.into()),
+            warning: percent(heartbeat.warning),
+        };
         Ok(Heartbeat {
             sender: Target { id, process: Process::from_u32(heartbeat.process) },
             seq: heartbeat.seq,
@@ -65,6 +76,7 @@ impl Heartbeat {
             vitals: heartbeat.uptime_s.map(vitals),
             clock: heartbeat.clock.map(|clock| clock as u16 & CLOCK_BITS),
             epoch: heartbeat.epoch,
+            grade: percent(heartbeat.grade),
         })
     }
 }

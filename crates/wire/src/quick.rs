@@ -79,6 +79,8 @@ fn heartbeat(mut fields: Fields<'_>) -> Option<proto::Heartbeat> {
         load: fields.optional_varint32(8)?,
         clock: fields.optional_varint32(9)?,
         epoch: fields.varint32(10)?,
+        grade: fields.varint32(11)?,
+        warning: fields.varint32(12)?,
     };
     fields.end(heartbeat)
 }
@@ -262,6 +264,8 @@ mod tests {
                     load,
                     clock,
                     epoch,
+                    grade: view % 128,
+                    warning: dead % 128,
                 }
             },
         );

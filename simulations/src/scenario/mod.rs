@@ -101,6 +101,9 @@ pub struct EngineSettings {
     /// The protocol period T.
     #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub period: Option<Duration>,
+    /// With `swim` and `lifeguard`, how far the period grows while links are calm.
+    #[serde(with = "duration::option", skip_serializing_if = "is_default")]
+    pub period_max: Option<Duration>,
     /// With `observers`, a member that is silent for so long is failed. Sets the period too, unless
     /// that is given.
     #[serde(with = "duration::option", skip_serializing_if = "is_default")]
@@ -200,6 +203,7 @@ impl EngineSettings {
         if let Some(period) = self.period {
             config = config.with_period(period);
         }
+        set(&mut config.period_max, self.period_max);
         set(&mut config.detection_time, self.detection_time);
         set(&mut config.detector, self.detector);
         set(&mut config.probe_timeout, self.probe_timeout);

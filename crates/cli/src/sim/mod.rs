@@ -1,5 +1,6 @@
 //! `headcount sim`: scenarios on a virtual network, in virtual time. One command a file.
 
+mod adapt;
 mod batch;
 mod bench;
 mod calibrate;
@@ -14,6 +15,7 @@ mod shrink;
 mod source;
 mod statistics;
 mod sweep;
+mod warn;
 mod week;
 
 use crate::failure::Failure;
@@ -41,6 +43,10 @@ pub(crate) enum Command {
     Scale(scale::Args),
     /// Measures the failure detectors side by side, on the same scenarios and seeds
     Detect(detect::Args),
+    /// Measures a protocol period that adapts to its links beside one that is fixed
+    Adapt(adapt::Args),
+    /// Judges the early warning of members that degrade, beside plain thresholds
+    Warn(warn::Args),
     /// Simulates a long time in which members fail and return, and compares a node's history with it
     Week(week::Args),
 }
@@ -61,6 +67,8 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Scale(args) => scale::run(&args),
         Command::Detect(args) => detect::run(&args),
+        Command::Adapt(args) => adapt::run(&args),
+        Command::Warn(args) => warn::run(&args),
         Command::Week(args) => week::run(&args),
     }
 }

@@ -72,5 +72,6 @@ pub(crate) fn heartbeat(member: u64) -> Heartbeat {
         vitals: None,
         clock: None,
         epoch: 0,
+        grade: 0,
     }
 }

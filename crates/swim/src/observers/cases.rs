@@ -257,7 +257,7 @@ impl Engine {
             if self.held_life(subject) != Some(case.life) || !self.takes_part() {
                 continue;
             }
-            let link = self.observers.links.get(subject);
+            let link = self.links.get(subject);
             case.word = case.word.max(link.acked.unwrap_or(Time::ZERO).min(case.silent_since));
             if let Some(due) = self.step(now, subject, &mut case) {
                 // A suspicion of this node's own has begun one that backs it up.
@@ -293,7 +293,7 @@ impl Engine {
                 self.ping_by_stream(now, subject, Purpose::Evidence);
             }
         }
-        let link = self.observers.links.get(subject);
+        let link = self.links.get(subject);
         let target = Target::of(subject, case.life);
         for (id, address) in &chosen {
             let body = Body::Query {
@@ -350,7 +350,7 @@ impl Engine {
                     observers.swap(place, other);
                 }
                 // A refusal is soon told, so all are asked at once.
-                if !self.observers.links.get(subject).refuses() {
+                if !self.links.get(subject).refuses() {
                     observers.truncate(ASKED_FIRST);
                 }
                 observers
@@ -384,7 +384,7 @@ impl Engine {
     /// Weighs what was said; none when the case is over.
     fn weigh(&mut self, now: Time, subject: MemberId, case: &mut Case) -> Option<Time> {
         let timing = self.observers.timing;
-        let refused = self.observers.links.get(subject).is_refused();
+        let refused = self.links.get(subject).is_refused();
         let nobody = case.round.answered == 0;
         if case.round.vouched > 0 {
             if case.round.confirmed.len() >= CONFIRMED_FOR_CONTEST {

@@ -231,7 +231,7 @@ impl Engine {
         if let Some(last) = self.observers.contests.lately.get_mut(&subject) {
             last.bad = verdict == Verdict::Confirm;
         }
-        let word = self.observers.links.get(subject).acked;
+        let word = self.links.get(subject).acked;
         let word = word.map_or(Duration::MAX, |acked| now.since(acked));
         for asker in &measurement.askers {
             self.say(asker, verdict, word, false);
@@ -293,7 +293,7 @@ impl Engine {
             // There are no others.
             None => &contest.bad,
         };
-        let word = self.observers.links.get(subject).acked.unwrap_or(Time::ZERO);
+        let word = self.links.get(subject).acked.unwrap_or(Time::ZERO);
         let verdicts = Verdicts { word, confirmed: observers_bad };
         self.convict(now, subject, &verdicts, Reason::Link);
     }

@@ -20,7 +20,6 @@ pub(crate) mod clock;
 pub(crate) mod contest;
 pub(crate) mod doubt;
 pub(crate) mod hold;
-pub(crate) mod links;
 pub(crate) mod opinions;
 pub(crate) mod pings;
 pub(crate) mod timing;
@@ -36,13 +35,12 @@ use clock::PeriodClock;
 use contest::Contests;
 use doubt::Doubt;
 use hold::Holding;
-use links::Links;
 use opinions::Opinions;
 use pings::Pings;
 use timing::Timing;
 
 /// Makes room for `id` in a map of at most so many: what is oldest, by `age`, gives way.
-fn make_room<V, A: Ord>(
+pub(crate) fn make_room<V, A: Ord>(
     map: &mut BTreeMap<MemberId, V>,
     id: MemberId,
     most: usize,
@@ -59,7 +57,6 @@ fn make_room<V, A: Ord>(
 pub(crate) struct Observers {
     pub(crate) timing: Timing,
     pub(crate) clock: PeriodClock,
-    pub(crate) links: Links,
     pub(crate) pings: Pings,
     pub(crate) doubt: Doubt,
     pub(crate) cases: Cases,
@@ -82,7 +79,6 @@ impl Observers {
         Observers {
             timing: Timing::of(config),
             clock: PeriodClock::new(config.period, now),
-            links: Links::default(),
             pings: Pings::default(),
             doubt: Doubt::default(),
             cases: Cases::default(),
@@ -122,7 +118,6 @@ impl Observers {
 
     /// `id` is no candidate any more, or another process.
     pub(crate) fn forget(&mut self, id: MemberId) {
-        self.links.forget(id);
         self.cases.close(id);
         self.opinions.forget(id);
         self.contests.forget(id);

@@ -197,7 +197,7 @@ impl Engine {
         let silent_since = now - since;
         let by_observer = self.ring().is_near(id, REACH, sender);
         self.observers.opinions.remember(now, id, silent_since, by_observer);
-        let link = self.observers.links.get(id);
+        let link = self.links.get(id);
         if let Some(acked) = link.acked.filter(|acked| *acked >= silent_since)
             && !self.observers.doubt.is_quarantined(now)
         {
@@ -241,7 +241,7 @@ impl Engine {
                 continue;
             }
             let silent = self.held_life(id) == Some(question.life) && !self.is_gated(now);
-            let link = self.observers.links.get(id);
+            let link = self.links.get(id);
             let word = link.acked.map_or(Duration::MAX, |acked| now.since(acked));
             if silent && let Some(asked) = self.observers.opinions.asked.get_mut(&id) {
                 asked.confirmed = Some(now);

@@ -22,6 +22,7 @@ use super::cases::Opening;
 use super::pings::{Ping, Purpose};
 use super::timing::{COVER_EVERY, GREETINGS, LOSS_DOUBTFUL, OBSERVERS, REACH};
 use crate::engine::Engine;
+use crate::links::Answer;
 use crate::outbox::Outgoing;
 use crate::timers::Timer;
 
@@ -97,7 +98,7 @@ impl Engine {
         let nonce = self.rng.random();
         // What is measured is the link, not how much this node doubts itself.
         let timeout = match purpose {
-            Purpose::Hold => self.observers.links.get(id).timeout(&self.observers.timing),
+            Purpose::Hold => self.links.get(id).timeout(&self.observers.timing),
             _ => self.answer_time(id),
         };
         let ping = Ping { target, life, address, sent: now, timeout, purpose, by_stream };
@@ -109,7 +110,7 @@ impl Engine {
     /// How long an answer of `id` may take.
     pub(crate) fn answer_time(&self, id: MemberId) -> Duration {
         let timing = &self.observers.timing;
-        let timeout = self.observers.links.get(id).timeout(timing);
+        let timeout = self.links.get(id).timeout(timing);
         self.local_health.stretch(timeout).min(timing.period.max(timeout))
     }
 
@@ -123,10 +124,10 @@ impl Engine {
         for id in near.collect::<Vec<MemberId>>() {
             let Some(record) = self.table.get(id) else { continue };
             let (process, address) = (record.claim.life().instance, record.attributes.address);
-            if self.observers.links.get(id).answered_by_stream(process, address) {
+            if self.links.get(id).answered_by_stream(process, address) {
                 continue;
             }
-            if self.observers.links.may_greet(now, id, self.observers.timing.period) {
+            if self.links.may_greet(now, id, self.observers.timing.period) {
                 self.ping_by_stream(now, id, Purpose::Greet);
                 greeted += 1;
             }
@@ -197,7 +198,7 @@ impl Engine {
                 continue;
             }
             self.stats.probes_failed += 1;
-            self.observers.links.unanswered(id);
+            self.links.unanswered(id);
             let scheduled = matches!(ping.purpose, Purpose::Watch | Purpose::Again(_));
             if ping.purpose == Purpose::Hold {
                 self.observers.holding.record(now, false);
@@ -234,11 +235,11 @@ impl Engine {
     /// A ping of this node was answered.
     pub(crate) fn watched_answered(&mut self, now: Time, nonce: u32, by: Target, by_stream: bool) {
         let Some(ping) = self.observers.pings.answered(nonce, by.id) else { return };
-        // One that stood still answers much later: that is not how long its link takes.
-        let took = (!by_stream).then(|| now.since(ping.sent).min(ping.timeout));
-        self.observers.links.answered(ping.sent, by.id, took);
+        let Ping { sent, timeout, .. } = ping;
+        let took = now.since(sent);
+        self.links.answered(by.id, Answer { sent, took, timeout, by_stream });
         if by_stream {
-            self.observers.links.stream_answered(by.id, ping.life.instance, ping.address);
+            self.links.stream_answered(by.id, ping.life.instance, ping.address);
         }
         match ping.purpose {
             Purpose::Watch | Purpose::Again(_) => {
@@ -266,13 +267,13 @@ impl Engine {
     pub(crate) fn watched_refused(&mut self, now: Time, nonce: u32) {
         let Some(ping) = self.observers.pings.take(nonce) else { return };
         let Ping { target: Target { id, .. }, life, address, sent, .. } = ping;
-        let eligible = self.observers.links.get(id).answered_by_stream(life.instance, address);
+        let eligible = self.links.get(id).answered_by_stream(life.instance, address);
         self.checks.refused(id, eligible);
-        if !self.observers.links.stream_refused(id, life.instance, address) {
+        if !self.links.stream_refused(id, life.instance, address) {
             return;
         }
         // A second datagram: one may have been lost.
-        if !self.observers.links.get(id).is_refused() {
+        if !self.links.get(id).is_refused() {
             self.ping_subject(now, id, Purpose::Evidence);
         }
         let judged = self.observers.cases.contains(id) || self.checks.contains(id);

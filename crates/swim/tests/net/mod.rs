@@ -117,6 +117,7 @@ pub fn datagram(speaker: &Engine, cluster: ClusterId, body: &Body, updates: &[Up
         vitals: None,
         clock: None,
         epoch: 0,
+        grade: 0,
     };
     let budget = speaker.config().datagram_budget;
     let mut datagram = DatagramBuilder::new(cluster, budget, &heartbeat, body);

@@ -273,10 +273,18 @@ pub struct Heartbeat {
     pub clock: ::core::option::Option<u32>,
     /// The epoch of the cluster parameters that the sender holds. Said beside uptime_s; 0 else, and
     /// while they are as the cluster began.
-    ///
-    /// 11 to 15 are kept for growth: the sender's local health.
     #[prost(uint32, tag = "10")]
     pub epoch: u32,
+    /// How strained the sender's link to the receiver is, as the sender finds when it pings it: an early
+    /// warning, 0 to 100; larger values count as 100. 0: nothing is amiss. Said in pings.
+    #[prost(uint32, tag = "11")]
+    pub grade: u32,
+    /// How strained the sender is, as its observers and its own clock tell it: an early warning, 0 to
+    /// 100; larger values count as 100. Read only beside uptime_s.
+    ///
+    /// 13 to 15 are kept for growth.
+    #[prost(uint32, tag = "12")]
+    pub warning: u32,
 }
 /// Are you there? Answered by an Ack with the same nonce.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -299,8 +307,6 @@ pub struct Ack {
     #[prost(message, optional, tag = "2")]
     pub responder: ::core::option::Option<Target>,
     /// True: somebody lives here, but not the target of the ping.
-    ///
-    /// 4 is kept for the link grade, a byte; 5 for the epoch of the cluster parameters.
     #[prost(bool, tag = "3")]
     pub not_me: bool,
 }

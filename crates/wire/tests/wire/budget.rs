@@ -210,7 +210,7 @@ fn the_largest_records_fit_a_datagram_of_the_default_budget_and_not_of_the_small
 
 /// The most bytes of a bare claim, of everything before the updates, and of records.
 const LARGEST_BARE: usize = 88;
-const LARGEST_HEAD: usize = 105;
+const LARGEST_HEAD: usize = 109;
 const LARGEST_WITH_ONE_TAG: usize = 702;
 const LARGEST: usize = 886;
 
@@ -225,9 +225,10 @@ fn largest_heartbeat() -> Heartbeat {
         view: u32::MAX,
         sync: u64::MAX,
         dead: u32::MAX,
-        vitals: Some(Vitals { load: Some(100), uptime: Duration::MAX }),
+        vitals: Some(Vitals { load: Some(100), uptime: Duration::MAX, warning: u8::MAX }),
         clock: Some(u16::MAX),
         epoch: u32::MAX,
+        grade: u8::MAX,
     }
 }
 

@@ -45,7 +45,7 @@ proptest! {
 #[test]
 fn durations_beyond_the_wire_saturate_and_fractions_are_cut() {
     let arrived = |uptime, age| {
-        let heartbeat = with_vitals(Vitals { load: None, uptime });
+        let heartbeat = with_vitals(Vitals { load: None, uptime, warning: 0 });
         let update = Update { age, ..samples::suspicion() };
         let datagram = decoded(&heartbeat, &Body::Nack { nonce: 0 }, &[update]);
         (datagram.heartbeat.vitals.unwrap().uptime, datagram.updates[0].age)
@@ -58,10 +58,10 @@ fn durations_beyond_the_wire_saturate_and_fractions_are_cut() {
 }
 
 #[test]
-fn load_above_a_hundred_percent_counts_as_a_hundred() {
-    let heartbeat = with_vitals(Vitals { load: Some(250), uptime: Duration::ZERO });
+fn what_is_said_in_percent_is_a_hundred_at_most() {
+    let heartbeat = with_vitals(Vitals { load: Some(250), uptime: Duration::ZERO, warning: 250 });
     let datagram = decoded(&heartbeat, &Body::Nack { nonce: 0 }, &[]);
-    let vitals = Vitals { load: Some(100), uptime: Duration::ZERO };
+    let vitals = Vitals { load: Some(100), uptime: Duration::ZERO, warning: 100 };
     assert_eq!(datagram.heartbeat.vitals, Some(vitals));
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn target(name: &str) -> Target {
 
 /// A heartbeat with every field said but the clock.
 pub(crate) fn heartbeat() -> Heartbeat {
-    let vitals = Vitals { load: Some(42), uptime: Duration::from_secs(86_400) };
+    let vitals = Vitals { load: Some(42), uptime: Duration::from_secs(86_400), warning: 0 };
     Heartbeat { dead: 0xdead_dead, vitals: Some(vitals), ..idle_heartbeat() }
 }
 
@@ -45,6 +45,7 @@ pub(crate) fn idle_heartbeat() -> Heartbeat {
         vitals: None,
         clock: None,
         epoch: 0,
+        grade: 0,
     }
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn clocked(heartbeat: Heartbeat) -> Heartbeat {
 
 /// The heartbeat of an ack in an idle cluster.
 pub(crate) fn idle_ack_heartbeat() -> Heartbeat {
-    let vitals = Vitals { load: None, uptime: Duration::from_secs(86_400) };
+    let vitals = Vitals { load: None, uptime: Duration::from_secs(86_400), warning: 0 };
     Heartbeat { vitals: Some(vitals), ..idle_heartbeat() }
 }
 

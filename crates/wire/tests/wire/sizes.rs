@@ -102,8 +102,8 @@ const EXPECTED: &[(&str, usize)] = &[
     ("record, every field", 138),
     ("records in 512", 6),
     ("records in 1,400", 20),
-    ("symbols in 512", 35),
-    ("symbols in 1,400", 109),
-    ("elements in 512", 54),
-    ("elements in 1,400", 165),
+    ("symbols in 512", 34),
+    ("symbols in 1,400", 108),
+    ("elements in 512", 53),
+    ("elements in 1,400", 164),
 ];

@@ -52,13 +52,15 @@ pub(crate) fn address() -> impl Strategy<Value = SocketAddr> {
 }
 
 pub(crate) fn heartbeat() -> impl Strategy<Value = Heartbeat> {
-    let vitals = (proptest::option::of(0..=100_u8), number())
-        .prop_map(|(load, uptime)| Vitals { load, uptime: Duration::from_secs(uptime.into()) });
+    let vitals =
+        (proptest::option::of(0..=100_u8), number(), 0..=100_u8).prop_map(|(load, up, warning)| {
+            Vitals { load, uptime: Duration::from_secs(up.into()), warning }
+        });
     let vitals = proptest::option::of(vitals);
     let clock = proptest::option::of(0..1_u16 << 14);
-    let late = (clock, number());
+    let late = (clock, number(), 0..=100_u8);
     (target(), number(), number(), any::<u64>(), number(), vitals, late).prop_map(
-        |(sender, seq, view, sync, dead, vitals, (clock, epoch))| Heartbeat {
+        |(sender, seq, view, sync, dead, vitals, (clock, epoch, grade))| Heartbeat {
             sender,
             seq,
             view,
@@ -67,6 +69,7 @@ pub(crate) fn heartbeat() -> impl Strategy<Value = Heartbeat> {
             vitals,
             clock,
             epoch,
+            grade,
         },
     )
 }

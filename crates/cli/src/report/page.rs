@@ -6,7 +6,7 @@ use crate::html::{self, escape, table};
 
 /// What the words mean, for whoever gets the page without the documentation.
 const NOTES: &str = "<p>MTBF: uptime that was seen, by failures that were seen; without a failure, what it \
-is over with 95 % confidence. MTTR: the mean of the outages that were seen from beginning to end. \
+is over with 97.5 % confidence. MTTR: the mean of the outages that were seen from beginning to end. \
 Availability: uptime by all time observed; an outage that lasts is downtime to now. \
 Time in which the observer was down or cut off counts for neither.</p>\n";
 

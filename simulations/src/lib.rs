@@ -66,6 +66,7 @@ mod streams;
 mod trace;
 mod truth;
 pub mod warning;
+pub mod week;
 
 pub use bench::{Benchmark, EventLog, benchmarks};
 pub use checkers::Packets;

@@ -13,7 +13,7 @@ use crate::slowness::Slowness;
 use crate::standstill::Standstill;
 
 /// What the clocks of all hosts say when a scenario begins, in Unix milliseconds: 1 January 2030.
-const EPOCH_MS: u64 = 1_893_456_000_000;
+pub(crate) const EPOCH_MS: u64 = 1_893_456_000_000;
 
 /// A host and what it remembers; a process that dies takes its memory with it.
 #[derive(Debug)]

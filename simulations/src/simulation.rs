@@ -29,6 +29,7 @@ use crate::standstill::Cycle;
 use crate::streams::{StreamAction, Streams};
 use crate::trace::Trace;
 use crate::truth::{Ending, Truth};
+use crate::week::Chronicle;
 
 /// How many events [`Simulation::events`] keeps if it is not told otherwise.
 const JOURNAL_LIMIT: usize = 2_000_000;
@@ -128,6 +129,8 @@ pub struct Simulation {
     journal: Journal,
     /// Who counts what the nodes are told, if anybody does.
     pub(crate) witness: Option<Box<Witness>>,
+    /// Who keeps a history of what one node is told, if anybody does.
+    pub(crate) chronicle: Option<Box<Chronicle>>,
     pub(crate) recorder: Recorder,
     pub(crate) delivered: u64,
     pub(crate) duplicated: u64,
@@ -179,6 +182,7 @@ impl Simulation {
             looks: Looks::default(),
             journal: Journal::new(JOURNAL_LIMIT),
             witness: None,
+            chronicle: None,
             recorder: Recorder::default(),
             delivered: 0,
             duplicated: 0,
@@ -489,6 +493,9 @@ impl Simulation {
         self.checkers.seen(&self.truth, &sighting);
         if let Some(witness) = self.witness.as_mut() {
             witness.seen(&self.truth, &self.faulted, &sighting);
+        }
+        if let Some(chronicle) = self.chronicle.as_mut() {
+            chronicle.seen(&sighting);
         }
         self.journal.add(sighting);
     }

@@ -96,6 +96,21 @@ impl Truth {
         troubles.iter().map(|trouble| trouble.node).collect()
     }
 
+    /// It is over with this node alone.
+    pub(crate) fn trouble_ends_of(&mut self, at: Time, key: u64, node: usize) {
+        self.changed(at);
+        let troubles = self.troubles.entry(key).or_default().iter_mut();
+        for trouble in troubles.filter(|trouble| trouble.node == node && trouble.to == Time::MAX) {
+            trouble.to = at;
+        }
+    }
+
+    /// When something was wrong with this node for this reason; one that lasts ends at the end of time.
+    pub(crate) fn troubles_of(&self, key: u64, node: usize) -> impl Iterator<Item = (Time, Time)> {
+        let troubles = self.troubles.get(&key).into_iter().flatten();
+        troubles.filter(move |trouble| trouble.node == node).map(|t| (t.from, t.to))
+    }
+
     /// The nodes that something is or was wrong with for this reason.
     pub(crate) fn troubled_by(&self, key: u64) -> Vec<usize> {
         self.troubles.get(&key).into_iter().flatten().map(|trouble| trouble.node).collect()

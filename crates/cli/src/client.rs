@@ -20,7 +20,7 @@ use crate::view::View;
 use crate::{input, output, table};
 
 /// An agent gets so long for an answer, on top of what it waits for itself.
-const DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A census gets as long as the agent gives it, and then some.
 const CENSUS_DEADLINE: Duration = Duration::from_secs(15);
@@ -204,7 +204,16 @@ impl Agent {
         self.ask(Method::GET, path, DEADLINE).await
     }
 
-    async fn ask<T>(&self, method: Method, path: &str, deadline: Duration) -> Result<T, Failure>
+    /// Asks, and reads the answer.
+    ///
+    /// # Errors
+    /// No agent answers.
+    pub(crate) async fn ask<T>(
+        &self,
+        method: Method,
+        path: &str,
+        deadline: Duration,
+    ) -> Result<T, Failure>
     where
         T: DeserializeOwned,
     {

@@ -4,10 +4,12 @@ mod agent;
 mod client;
 mod failure;
 mod health;
+mod html;
 mod input;
 mod local;
 mod output;
 mod quorum;
+mod report;
 mod sim;
 mod table;
 mod view;
@@ -45,6 +47,8 @@ enum Command {
     Explain(client::ExplainArgs),
     /// Prints whether a running agent is on the side of a majority
     Quorum(quorum::Args),
+    /// Prints how reliable the members were: failures, mean times, availability
+    Report(report::Args),
     /// Changes how all members of a running cluster watch each other
     Set(client::SetArgs),
     /// Makes a running agent leave its cluster and end
@@ -76,6 +80,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Health(args) => block_on(client::health(args)),
         Command::Explain(args) => block_on(client::explain(args)),
         Command::Quorum(args) => block_on(quorum::run(args)),
+        Command::Report(args) => block_on(report::run(args)),
         Command::Set(args) => block_on(client::set(args)),
         Command::Leave(args) => block_on(client::leave(args)),
     }

@@ -9,6 +9,7 @@
 mod agreement;
 mod cluster;
 mod contacts;
+pub mod history;
 mod interval;
 mod link;
 mod monitor;

@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::clock::{Clock, unix_millis};
 use crate::dialling::Dialling;
 use crate::driver::{Driver, Goodbye, report, report_interval};
 use crate::error::NodeError;
+use crate::events::Events;
+use crate::history::{Opened, Recorder};
 use crate::members::Members;
 use crate::node::{Inner, Node};
 use crate::publisher::Publisher;
@@ -44,6 +47,7 @@ pub struct Builder {
     load: Option<u8>,
     event_buffer: usize,
     voters: Option<Vec<String>>,
+    history_file: Option<PathBuf>,
     config: Config,
 }
 
@@ -62,6 +66,7 @@ impl Builder {
             load: None,
             event_buffer: 1_024,
             voters: None,
+            history_file: None,
         }
     }
 
@@ -209,6 +214,14 @@ impl Builder {
         self
     }
 
+    /// Where the history of the members is kept ([`Node::history`]), so that it goes on after this process:
+    /// a file of this node alone, made if it is not there, in a folder that can be written. What cannot be
+    /// read in it is warned of and kept aside. Default: none; the history begins anew with each process.
+    pub fn history_file(mut self, path: impl Into<PathBuf>) -> Builder {
+        self.history_file = Some(path.into());
+        self
+    }
+
     /// Checks the settings, binds the port, starts the protocol and returns; joining goes on in
     /// the background ([`Node::ready`]). Must be called within a tokio runtime with I/O and time.
     ///
@@ -226,6 +239,7 @@ impl Builder {
         }
         let name = Name::new(&self.name.clone().unwrap_or_else(host_name))?;
         self.check()?;
+        let opened = Opened::open(self.history_file.clone(), &self.cluster).await?;
         let sockets = Sockets::bind(self.bind_address().await?).await?;
         let bound = sockets.local();
         let span = tracing::info_span!("headcount", cluster = %self.cluster, node = %name);
@@ -285,9 +299,31 @@ impl Builder {
             next_report: Instant::now() + report_interval(period),
             publisher: Publisher::new(Arc::clone(&shared), sender, readiness),
         };
+        let events = Events::new(shared.subscribe(), Arc::clone(&shared));
+        let history = opened.kept.clone();
+        let recorder = Recorder::new(opened, name.id()).run(events);
+        let (recording, recorded) = watch::channel(());
+        tokio::spawn(
+            async move {
+                recorder.await;
+                drop(recording);
+            }
+            .instrument(span.clone()),
+        );
         let driver = tokio::spawn(driver.run().instrument(span)).abort_handle();
         let cluster = self.cluster;
-        Ok(Node::new(Inner { cluster, name, instance, address, bound, shared, commands, driver }))
+        Ok(Node::new(Inner {
+            cluster,
+            name,
+            instance,
+            address,
+            bound,
+            shared,
+            commands,
+            driver,
+            history,
+            recorded,
+        }))
     }
 
     fn check(&self) -> Result<(), NodeError> {

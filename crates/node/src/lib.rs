@@ -53,6 +53,7 @@ mod dialling;
 mod driver;
 mod error;
 mod events;
+mod history;
 mod join;
 mod members;
 mod node;
@@ -74,6 +75,10 @@ pub use node::{Leave, Node};
 pub use quorum::Quorum;
 pub use stats::{Condition, NodeStats, SocketStats};
 
+pub use headcount_health::history::{
+    ClusterReliability, Confidence, Frequency, Happened, History, HistoryLimits, HistoryReport,
+    MemberHistory, Mtbf, Mttr, OutageNow, Presence, Reliability, Totals, What,
+};
 pub use headcount_health::{
     HeartbeatChange, HeartbeatEvent, HeartbeatMonitor, HeartbeatPolicy, HeartbeatStatus,
     MonitorError, Phi, PhiSettings, TwoWindow, TwoWindowSettings,

@@ -2,9 +2,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use headcount_health::history::{History, HistoryReport};
 use headcount_state::{Instance, Name, OwnAttributes, Serving, Tags, Time};
 use headcount_swim::{Census, ClusterHealth, Detector, Member};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -13,6 +14,7 @@ use crate::contacts::Contacts;
 use crate::driver::Command;
 use crate::error::NodeError;
 use crate::events::Events;
+use crate::history::Kept;
 use crate::join::{JoinReport, join};
 use crate::members::Members;
 use crate::quorum::Quorum;
@@ -42,6 +44,9 @@ pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) driver: AbortHandle,
+    pub(crate) history: Kept,
+    /// Closed once the history is written.
+    pub(crate) recorded: watch::Receiver<()>,
 }
 
 /// How a goodbye went.
@@ -123,6 +128,19 @@ impl Node {
     /// which [`Member::since`] is told.
     pub fn now(&self) -> Time {
         self.inner.shared.now()
+    }
+
+    /// What happened to the other members since this node began to watch them, a copy: the last events of
+    /// each one by one, older ones as sums. With [`Builder::history_file`] it goes back beyond this
+    /// process. It is recorded from [`Node::events`], a moment behind them.
+    pub fn history(&self) -> History {
+        self.inner.history.history()
+    }
+
+    /// How reliable the other members were up to now, by [`Node::history`]: failures, mean times,
+    /// availability, for each and for all together. Takes time in proportion to the members.
+    pub fn reliability(&self) -> HistoryReport {
+        self.inner.history.report()
     }
 
     /// Counters of protocol and sockets.
@@ -255,13 +273,15 @@ impl Node {
         self.inner.shared.stopped().await;
     }
 
-    /// Stops the node and frees its port, within 5 seconds whatever it is doing. Without a
+    /// Stops the node, frees its port and writes its history, within 5 seconds whatever it is doing. Without a
     /// [`Node::leave`] before it, peers see this member fail.
     pub async fn shutdown(&self) {
         let stopped = async {
             // A driver that is gone already has nothing to be told.
             let _ = self.command(Command::Shutdown).await;
             self.inner.shared.stopped().await;
+            let mut recorded = self.inner.recorded.clone();
+            while recorded.changed().await.is_ok() {}
         };
         if timeout(SHUTDOWN_TIMEOUT, stopped).await.is_err() {
             self.inner.driver.abort();

@@ -187,6 +187,8 @@ pub(crate) mod tests {
             standing: engine.standing(),
             local_health: 0,
             isolated: false,
+            warning: 0,
+            health: engine.cluster_health(),
         };
         let members = Members::of(engine, engine.agreement(Time::ZERO));
         let first = (members, report, Polled::of(engine, Time::ZERO));

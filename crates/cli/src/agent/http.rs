@@ -25,6 +25,7 @@ use crate::failure::Failure;
 use crate::health::HealthView;
 use crate::input;
 use crate::quorum::QuorumView;
+use crate::report::ReportView;
 use crate::view::{CensusView, MemberView, View};
 
 /// Unfinished requests get so long once the endpoint is to end.
@@ -145,6 +146,7 @@ fn router(app: App) -> Router {
         .route("/v1/members", get(members))
         .route("/v1/health", get(health))
         .route("/v1/quorum", get(quorum))
+        .route("/v1/report", get(report))
         .route("/v1/leave", post(leave))
         .route("/v1/parameters", post(set_parameters))
         .with_state(Arc::new(app))
@@ -225,6 +227,27 @@ async fn members(State(app): State<Arc<App>>) -> Json<Vec<MemberView>> {
 
 async fn health(State(app): State<Arc<App>>) -> Json<HealthView> {
     Json(HealthView::of(&app.node))
+}
+
+/// What `GET /v1/report` may be asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ReportQuery {
+    /// The last events of each member, too.
+    events: bool,
+}
+
+/// Of many members it takes a while to say; meanwhile others are answered.
+async fn report(State(app): State<Arc<App>>, Query(query): Query<ReportQuery>) -> Response {
+    let node = app.node.clone();
+    let made = tokio::task::spawn_blocking(move || {
+        let report = ReportView::new(node.name(), &node.reliability());
+        if query.events { report.with_events(&node.history()) } else { report }
+    });
+    match made.await {
+        Ok(report) => Json(report).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 fn current(node: &Node) -> View {

@@ -106,6 +106,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
     #[serde(deserialize_with = "duration")]
     tombstone_ttl: Option<Duration>,
+
+    /// A file of this agent alone, in which the members' history outlives it. Default: none
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
 }
 
 impl Options {
@@ -155,6 +159,7 @@ impl Options {
             voter,
             expected_size,
             tombstone_ttl: self.tombstone_ttl.or(file.tombstone_ttl),
+            history: self.history.or(file.history),
         }
     }
 
@@ -230,6 +235,9 @@ impl Options {
         }
         if let Some(ttl) = self.tombstone_ttl {
             builder = builder.tombstone_ttl(ttl);
+        }
+        if let Some(file) = self.history {
+            builder = builder.history_file(file);
         }
         builder
     }
@@ -331,6 +339,7 @@ mod tests {
             exchange = "stream"
             voter = ["a", "b", "c"]
             tombstone_ttl = "10m"
+            history = "/var/lib/headcount/history"
             "#,
         )
         .expect("all keys are known");
@@ -343,6 +352,7 @@ mod tests {
         assert_eq!(options.exchange, Some(Exchange::Stream));
         assert_eq!(options.voter, ["a", "b", "c"]);
         assert_eq!(options.tombstone_ttl, Some(Duration::from_secs(600)));
+        assert_eq!(options.history, Some(PathBuf::from("/var/lib/headcount/history")));
         assert_eq!(file("expected_size = 5").expect("a number").expected_size, Some(5));
     }
 

@@ -17,6 +17,7 @@ mod source;
 mod statistics;
 mod sweep;
 mod warn;
+mod week;
 
 use crate::failure::Failure;
 
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Warn(warn::Args),
     /// Measures how soon and how often wrong heartbeat detectors are, by their thresholds
     Quality(quality::Args),
+    /// Simulates a long time in which members fail and return, and compares a node's history with it
+    Week(week::Args),
 }
 
 /// Does what `command` says.
@@ -70,5 +73,6 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Adapt(args) => adapt::run(&args),
         Command::Warn(args) => warn::run(&args),
         Command::Quality(args) => quality::run(&args),
+        Command::Week(args) => week::run(&args),
     }
 }

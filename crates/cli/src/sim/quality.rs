@@ -12,6 +12,7 @@ use headcount_sim::quality::{
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::html;
 use crate::sim::batch;
 use crate::sim::plot::chart::{Chart, Shape};
 use crate::sim::plot::{curves, page};
@@ -254,7 +255,7 @@ fn draw(found: &[Traced], file: &Path) -> Result<(), Failure> {
          about {BURSTS} bursts, as the trace of Hayashibara and others.</p>\n",
         LOST * 100.0
     );
-    write(file, &page::document("Quality of heartbeat detectors", &(introduction + &sections)))
+    write(file, &html::document("Quality of heartbeat detectors", &(introduction + &sections)))
 }
 
 fn write(file: &Path, page: &str) -> Result<(), Failure> {
@@ -290,7 +291,7 @@ fn section(traced: &Traced) -> String {
     let titles = [&["detector"][..], &POINT_TITLES].concat();
     let titles: Vec<String> = titles.into_iter().map(str::to_owned).collect();
     let text = "Mistakes an hour against the mean detection time, over all thresholds.";
-    page::figure(&title, text, &chart.svg(), &chart.legend(), &page::table(&titles, &rows))
+    page::figure(&title, text, &chart.svg(), &chart.legend(), &html::table(&titles, &rows))
 }
 
 /// How many points of each curve are in the table of a page.

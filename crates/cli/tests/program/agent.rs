@@ -224,6 +224,53 @@ fn every_metric_is_documented() {
 }
 
 #[test]
+fn a_report_tells_of_failures_and_outlives_the_agent() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("history");
+    let history = ["--history", file.to_str().expect("text")];
+    let mut a = Agent::start("a", &history);
+    let b = Agent::start("b", &["--seed", &a.gossip]);
+    let report = |agent: &Agent, more: &[&str]| {
+        let args = [&["report", "--json", "--agent", &agent.http], more].concat();
+        let ended = headcount(&args);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.json()
+    };
+    eventually("b is up", || report(&a, &[])["cluster"]["up"] == 1);
+    b.kill();
+    eventually("b is down", || report(&a, &[])["cluster"]["outages_now"] == 1);
+    a.signal("TERM");
+    assert_eq!(a.process.wait(), Some(0));
+
+    let a = Agent::start("a", &history);
+    let told = report(&a, &["--member", "b"]);
+    let docs = fs::read_to_string(DOCS).expect("the operators' page");
+    for object in [&told, &told["cluster"], &told["members"][0], &told["members"][0]["outage"]] {
+        let fields = keys(object);
+        let missing: Vec<_> = fields.iter().filter(|f| !docs.contains(&format!("`{f}`"))).collect();
+        assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
+    }
+    let member = &told["members"][0];
+    assert_eq!((&told["gaps"], &member["failures"]), (&1.into(), &1.into()));
+    assert_eq!((&member["presence"], &member["mtbf_confidence"]), (&"down".into(), &"low".into()));
+    let events = member["events"].as_array().expect("they were asked for");
+    assert!(events.iter().any(|event| event["event"] == "failed"), "{member}");
+    assert!(report(&a, &[])["members"][0]["events"].is_null(), "nobody asked");
+
+    let text = headcount(&["report", "--agent", &a.http]).stdout;
+    assert!(text.starts_with("1 member as a saw them for "), "{text}");
+    assert!(text.contains("with 1 gap:") && text.contains("(n=1, low confidence)"), "{text}");
+    let page = dir.path().join("page.html");
+    let page = page.to_str().expect("text");
+    let written = headcount(&["report", "--agent", &a.http, "--html", page]);
+    assert_eq!(written.stdout, format!("{page}\n"), "{}", written.stderr);
+    assert!(fs::read_to_string(page).expect("a page").contains("<td>b</td><td>down</td>"));
+    let unknown = headcount(&["report", "--member", "nobody", "--agent", &a.http]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("no history of it"), "{}", unknown.stderr);
+}
+
+#[test]
 fn flags_win_over_the_file() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("agent.toml");

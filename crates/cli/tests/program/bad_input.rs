@@ -81,6 +81,12 @@ fn a_config_file_names_its_own_errors() {
 }
 
 #[test]
+fn a_history_file_that_cannot_be_is_named() {
+    let args = ["agent", "--bind", "127.0.0.1:0", "--http", "127.0.0.1:0", "--history"];
+    refused(&[&args[..], &["/no/such/folder/history"]].concat(), &["history_file", "/no/such"]);
+}
+
+#[test]
 fn an_agent_that_is_not_there_is_named() {
     // An address of this process's own, and a port that nothing listens at.
     let [.., high, middle, low] = std::process::id().to_be_bytes();

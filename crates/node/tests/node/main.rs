@@ -2,6 +2,7 @@
 
 mod events;
 mod harness;
+mod history;
 mod hostile;
 mod joining;
 mod lifecycle;

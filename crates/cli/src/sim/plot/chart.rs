@@ -1,7 +1,7 @@
 //! Curves as SVG.
 
+use crate::html::escape;
 use crate::sim::plot::curves::Curve;
-use crate::sim::plot::page::escape;
 
 pub(super) const WIDTH: f64 = 760.0;
 pub(super) const LEFT: f64 = 88.0;

@@ -2,8 +2,8 @@
 
 use headcount_sim::{Step, Timeline};
 
+use crate::html::escape;
 use crate::sim::plot::chart::{Axis, LEFT, RIGHT, WIDTH, open, x_axis};
-use crate::sim::plot::page::escape;
 use crate::sim::statistics::short;
 
 /// The most members that are drawn.

@@ -1,6 +1,6 @@
 //! How a cluster is, as `headcount health` and `GET /v1/health` tell it.
 
-use headcount::{Condition, Contact, LinkCondition, Node};
+use headcount::{Condition, Contact, LinkCondition, Member, Members, Node};
 use serde::{Deserialize, Serialize};
 
 use crate::table;
@@ -74,15 +74,7 @@ impl HealthView {
     pub(crate) fn of(node: &Node) -> HealthView {
         let (health, members) = (node.health(), node.members());
         let Condition { local_health, warning, .. } = node.condition();
-        let (now, heard) = (node.now(), node.contacts());
-        let mut contacts = Vec::new();
-        for member in members.live() {
-            let Some(contact) = heard.get(member.id()) else { continue };
-            let heard_s = now.since(contact.heard).as_secs_f64();
-            let (load, warning) = (contact.load, contact.warning);
-            let (name, link) = (member.name().to_string(), LinkView::of(&contact));
-            contacts.push(ContactView { name, heard_s, load, warning, link });
-        }
+        let contacts = ContactView::all(node, &members);
         let strained = contacts.iter().filter(|contact| contact.warning >= DEGRADING);
         let degrading = strained.map(|contact| contact.name.clone()).collect();
         let agreement = members.agreement();
@@ -154,6 +146,22 @@ impl LinkView {
 }
 
 impl ContactView {
+    /// What `node` heard lately of the live ones of `members`.
+    pub(crate) fn all(node: &Node, members: &Members) -> Vec<ContactView> {
+        let (now, heard) = (node.now(), node.contacts());
+        let of = |member: &Member| {
+            let contact = heard.get(member.id())?;
+            Some(ContactView {
+                name: member.name().to_string(),
+                heard_s: now.since(contact.heard).as_secs_f64(),
+                load: contact.load,
+                warning: contact.warning,
+                link: LinkView::of(&contact),
+            })
+        };
+        members.live().filter_map(of).collect()
+    }
+
     fn cells(&self) -> Vec<String> {
         let unknown = || "-".to_owned();
         let mut cells = vec![

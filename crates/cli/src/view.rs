@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use headcount::{Census, Member, MemberId, Members, Node};
+use headcount::{Census, Member, MemberId, Members};
 use serde::{Deserialize, Serialize};
+
+use crate::health::ContactView;
 
 /// What one node sees.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +33,9 @@ pub(crate) struct View {
     pub(crate) census: Option<CensusView>,
     /// Every member shown, sorted by name.
     pub(crate) members: Vec<MemberView>,
+    /// What this node heard of each of them first-hand lately, sorted by name.
+    #[serde(default)]
+    pub(crate) contacts: Vec<ContactView>,
 }
 
 /// What the members answered to a census.
@@ -82,15 +87,6 @@ pub(crate) struct MemberView {
     pub(crate) generation: u64,
     pub(crate) incarnation: u32,
     pub(crate) tags: BTreeMap<String, String>,
-    /// How strained it says it is, in percent: an early warning. Null: it was not heard lately.
-    #[serde(default)]
-    pub(crate) warning: Option<u8>,
-    /// How long pings to it take there and back, in milliseconds. Null: this node does not watch it.
-    #[serde(default)]
-    pub(crate) latency_ms: Option<f64>,
-    /// The share of the latest pings to it that was lost, 0 to 1. Null: this node does not watch it.
-    #[serde(default)]
-    pub(crate) loss: Option<f32>,
     /// Why it is suspect or failed. Null for others.
     #[serde(default)]
     pub(crate) accusation: Option<AccusationView>,
@@ -124,21 +120,8 @@ impl View {
             differing_at_most: agreement.differing_at_most(),
             census: None,
             members: members.iter().map(|member| MemberView::new(member, members)).collect(),
+            contacts: Vec::new(),
         }
-    }
-}
-
-impl View {
-    /// The same with what `node` heard of the members first-hand.
-    pub(crate) fn heard_by(mut self, node: &Node) -> View {
-        let heard = node.contacts();
-        for member in &mut self.members {
-            let Some(contact) = heard.get(MemberId::of(&member.name)) else { continue };
-            member.warning = Some(contact.warning);
-            member.latency_ms = contact.round_trip.map(|took| took.as_secs_f64() * 1_000.0);
-            member.loss = contact.link.map(|link| link.loss);
-        }
-        self
     }
 }
 
@@ -153,9 +136,6 @@ impl MemberView {
             generation: member.life().generation,
             incarnation: member.incarnation(),
             tags: member.tags().clone(),
-            warning: None,
-            latency_ms: None,
-            loss: None,
             accusation: AccusationView::new(member, members),
         }
     }

@@ -88,7 +88,7 @@ impl Engine {
     pub fn cluster_health(&self) -> ClusterHealth {
         let missing = self.losses.len();
         let (live, others) = (self.table.live_len(), self.peers.len());
-        let present = if self.isolated { live - others } else { live };
+        let present = if self.isolated { live.saturating_sub(others) } else { live };
         let missing = if self.isolated { missing + others } else { missing };
         let together = self.watch.cut.min(missing);
         let cause = match missing {

@@ -313,5 +313,6 @@ mod tests {
         }
         assert_eq!(links.get(id(0)).acked, None);
         assert!((1..=LINKS_MAX as u64).all(|number| links.get(id(number)).acked.is_some()));
+        assert!(size_of::<Link>() <= 256, "{}", size_of::<Link>());
     }
 }

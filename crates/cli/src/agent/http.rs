@@ -22,7 +22,7 @@ use crate::agent::hosts;
 use crate::agent::metrics::{self, EventCounts, Metrics};
 use crate::agent::sessions::{self, Sessions};
 use crate::failure::Failure;
-use crate::health::HealthView;
+use crate::health::{ContactView, HealthView};
 use crate::input;
 use crate::quorum::QuorumView;
 use crate::report::ReportView;
@@ -251,7 +251,9 @@ async fn report(State(app): State<Arc<App>>, Query(query): Query<ReportQuery>) -
 }
 
 fn current(node: &Node) -> View {
-    View::new(node.name(), &node.members()).heard_by(node)
+    let members = node.members();
+    let contacts = ContactView::all(node, &members);
+    View { contacts, ..View::new(node.name(), &members) }
 }
 
 /// What `POST /v1/parameters` is told.

@@ -242,8 +242,9 @@ pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// The fields of a view as JSON, sorted; `census` besides when one was asked for.
-pub(crate) const VIEW_FIELDS: [&str; 9] = [
+pub(crate) const VIEW_FIELDS: [&str; 10] = [
     "agree",
+    "contacts",
     "differing_at_most",
     "failed_lately",
     "live",

@@ -250,7 +250,9 @@ mod tests {
         for curve in curves(TraceKind::Mixed) {
             for two in curve.points.windows(2) {
                 assert!(two[0].detection_s <= two[1].detection_s, "{} {two:?}", curve.policy);
-                assert!(two[0].mistakes >= two[1].mistakes, "{} {two:?}", curve.policy);
+                // Where a heartbeat may end no suspicion, long mistakes fall apart into more.
+                let merges = curve.reference || curve.policy == "bound";
+                assert!(merges || two[0].mistakes >= two[1].mistakes, "{} {two:?}", curve.policy);
                 assert!(two[0].accuracy <= two[1].accuracy, "{} {two:?}", curve.policy);
             }
             let first = curve.points.first().expect("a point");

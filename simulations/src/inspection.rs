@@ -3,11 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use headcount_state::MemberId;
+use headcount_state::{MemberId, Standing};
+use headcount_swim::Electorate;
 
 use crate::checkers::Checkers;
+use crate::checkers::quorum::Look;
 use crate::scenario::{members_of, nodes_of};
 use crate::simulation::Simulation;
+
+/// Clocks that run so wrong are no sound ones any more: 1 %.
+const DRIFT_MAX_PPM: i64 = 10_000;
 
 impl Simulation {
     /// Looks at the engine of a node that has just done something, which is when it can have
@@ -48,6 +53,37 @@ impl Simulation {
                 self.checkers.incarnations.held(now, turn, number, &record.claim);
             }
         }
+    }
+
+    /// Takes note of what the network does from now on.
+    pub(crate) fn links_changed(&mut self) {
+        let Some(quorums) = &mut self.checkers.quorums else { return };
+        let network = &self.network;
+        quorums.links_changed(self.now, self.nodes.len(), |from, to| network.link(from, to));
+    }
+
+    /// Looks at what every node says of its quorum.
+    pub(crate) fn look_at_quorums(&mut self) {
+        let Some(quorums) = &mut self.checkers.quorums else { return };
+        let now = self.now;
+        let electorate = &self.config.electorate;
+        let looks = self.nodes.iter().enumerate().filter_map(|(number, node)| {
+            let running = node.running.as_ref()?;
+            let local = running.clock.local(now);
+            let started = self.truth.process(running.process)?.started;
+            Some(Look {
+                node: number,
+                votes: match electorate {
+                    Electorate::Voters(names) => names.contains(&node.name),
+                    _ => true,
+                },
+                started,
+                sick: node.is_impaired() || node.fast_ppm.abs() > DRIFT_MAX_PPM,
+                member: running.engine.standing() == Standing::Member && !running.leaving,
+                majority: running.engine.quorum(local).is_majority(local),
+            })
+        });
+        quorums.looked(now, &looks.collect::<Vec<Look>>());
     }
 
     /// Looks at how members are shown, as status rule `number` of the scenario says.

@@ -49,6 +49,7 @@ mod numbers;
 mod pairs;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+pub mod quality;
 mod queue;
 mod random;
 mod recorder;

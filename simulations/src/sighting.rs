@@ -58,6 +58,8 @@ pub enum Kind {
     Degrading,
     /// It is no longer.
     Steady,
+    /// The observer came to, or fell from, the side of a majority.
+    QuorumChanged,
     /// Something that this build of the simulator has no word for.
     Other,
 }
@@ -122,6 +124,7 @@ impl Sighting {
             Event::Seed { result: Err(_), .. } => about(Kind::SeedFailed, None),
             Event::Departed { .. } => about(Kind::Departed, None),
             Event::NearlyFull { .. } => about(Kind::NearlyFull, None),
+            Event::QuorumChanged { .. } => about(Kind::QuorumChanged, None),
             _ => about(Kind::Other, None),
         }
     }

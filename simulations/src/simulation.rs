@@ -221,6 +221,7 @@ impl Simulation {
         for (number, rule) in scenario.expect.statuses.iter().enumerate() {
             simulation.queue.push(Time::ZERO + rule.at, Action::LookAtStatuses(number));
         }
+        simulation.links_changed();
         simulation.queue.push(Time::ZERO + scenario.started(), Action::Sample);
         simulation.queue.push(Time::ZERO, Action::Inspect);
         Ok(simulation)
@@ -358,9 +359,18 @@ impl Simulation {
             Action::Wake(node) => self.wake(node),
             Action::Datagram(arriving) => self.deliver(&arriving),
             Action::Stream(node, action) => self.stream(node, *action),
-            Action::Fault(number) => self.strike(number),
-            Action::FaultEnd(number) => self.end_fault(number),
-            Action::Cycle(number) => self.go_on(number),
+            Action::Fault(number) => {
+                self.strike(number);
+                self.links_changed();
+            }
+            Action::FaultEnd(number) => {
+                self.end_fault(number);
+                self.links_changed();
+            }
+            Action::Cycle(number) => {
+                self.go_on(number);
+                self.links_changed();
+            }
             Action::Read(node) => self.read(node),
             Action::LateTimer(node) => self.late_timer(node),
             Action::Work(node) => self.work(node),
@@ -372,6 +382,7 @@ impl Simulation {
             Action::Sample => {
                 let one = self.look();
                 self.checkers.convergence.looked(self.now, one);
+                self.look_at_quorums();
                 self.queue.push(self.now + self.config.period / SAMPLES_PER_PERIOD, Action::Sample);
             }
             Action::Inspect => {
@@ -670,5 +681,6 @@ impl Simulation {
     pub(crate) fn set_sides(&mut self, sides: Option<Sides>, fault: Option<usize>) {
         self.truth.separated(self.now, sides.clone());
         self.network.set_sides(sides, fault);
+        self.links_changed();
     }
 }

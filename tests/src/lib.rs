@@ -6,7 +6,7 @@ mod program;
 
 pub use agent::Agent;
 pub use namespace::{Namespace, in_namespace};
-pub use program::{members, program};
+pub use program::{example, members, program};
 
 use std::time::{Duration, Instant};
 

@@ -10,24 +10,33 @@ use serde_json::Value;
 /// Where the program is, built as this test is built.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let test = std::env::current_exe().expect("this test has a path");
-        // target/<profile>/deps/<test>
-        let profile = test.parent().and_then(Path::parent).expect("a target directory");
-        let program = profile.join("headcount");
-        if is_fresh(&program) {
-            return program;
-        }
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "headcount-cli", "--bin", "headcount"]);
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        build.arg("--target-dir").arg(profile.parent().expect("a target directory"));
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        assert!(build.status().expect("cargo runs").success(), "the program does not build");
-        program
-    })
+    PROGRAM
+        .get_or_init(|| built("headcount", &["--package", "headcount-cli", "--bin", "headcount"]))
+}
+
+/// Where an example of a package is, built as this test is built.
+pub fn example(package: &str, name: &str) -> PathBuf {
+    built(&format!("examples/{name}"), &["--package", package, "--example", name])
+}
+
+/// What cargo builds for these flags, under the directory of this test's profile.
+fn built(path: &str, flags: &[&str]) -> PathBuf {
+    let test = std::env::current_exe().expect("this test has a path");
+    // target/<profile>/deps/<test>
+    let profile = test.parent().and_then(Path::parent).expect("a target directory");
+    let program = profile.join(path);
+    if is_fresh(&program) {
+        return program;
+    }
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet"]).args(flags);
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    build.arg("--target-dir").arg(profile.parent().expect("a target directory"));
+    build.current_dir(env!("CARGO_MANIFEST_DIR"));
+    assert!(build.status().expect("cargo runs").success(), "{path} does not build");
+    program
 }
 
 /// Whether the program is newer than every source: a test of the whole workspace builds it before

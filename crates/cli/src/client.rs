@@ -1,4 +1,4 @@
-//! `headcount members`, `view`, `explain`, `set` and `leave`: asks a running agent over HTTP.
+//! `headcount members`, `view`, `health`, `explain`, `set` and `leave`: asks a running agent over HTTP.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use crate::agent::http::{LeaveAnswer, ParametersAnswer};
 use crate::agent::{DEFAULT_HTTP_PORT, LEAVE_DEADLINE};
 use crate::failure::Failure;
+use crate::health::HealthView;
 use crate::view::View;
 use crate::{input, output, table};
 
@@ -62,6 +63,17 @@ pub(crate) struct ViewArgs {
     census: bool,
 
     /// Prints one JSON document, members included
+    #[arg(long)]
+    json: bool,
+}
+
+/// The flags of `headcount health`.
+#[derive(clap::Args)]
+pub(crate) struct HealthArgs {
+    #[command(flatten)]
+    agent: Agent,
+
+    /// Prints one JSON document
     #[arg(long)]
     json: bool,
 }
@@ -131,6 +143,15 @@ pub(crate) async fn view(args: ViewArgs) -> Result<(), Failure> {
     output::line(&format!("{}{}", table::headline(&view), census.unwrap_or_default()))
 }
 
+/// Prints how the agent's cluster is.
+///
+/// # Errors
+/// No agent answers.
+pub(crate) async fn health(args: HealthArgs) -> Result<(), Failure> {
+    let health: HealthView = args.agent.ask(Method::GET, "/v1/health", DEADLINE).await?;
+    if args.json { output::json(&health) } else { output::line(&health.show()) }
+}
+
 /// Prints why a member has its status.
 ///
 /// # Errors
@@ -168,12 +189,21 @@ pub(crate) async fn set(args: SetArgs) -> Result<(), Failure> {
 /// # Errors
 /// No agent answers.
 pub(crate) async fn leave(args: LeaveArgs) -> Result<(), Failure> {
-    let deadline = DEADLINE + LEAVE_DEADLINE;
+    // The sessions of the agent leave before it.
+    let deadline = DEADLINE + 2 * LEAVE_DEADLINE;
     let left: LeaveAnswer = args.agent.ask(Method::POST, "/v1/leave", deadline).await?;
     output::line(&format!("left: acknowledged by {} peers", left.acknowledged))
 }
 
 impl Agent {
+    /// What it answers at `path`.
+    ///
+    /// # Errors
+    /// No agent answers.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.ask(Method::GET, path, DEADLINE).await
+    }
+
     /// Asks, and reads the answer.
     ///
     /// # Errors

@@ -44,11 +44,11 @@ pub(crate) fn escape(text: &str) -> String {
 /// Colours that tell apart for most eyes, on light and on dark; curves differ in their dashes too.
 const STYLE: &str = "\
 :root { color-scheme: light dark; --back: #ffffff; --text: #1c2126; --soft: #59636e; --grid: #dfe3e8;
-  --c0: #0069a8; --c1: #c2410c; --c2: #15803d;
+  --c0: #0069a8; --c1: #c2410c; --c2: #15803d; --c3: #7c3aed; --c4: #9d174d; --c5: #59636e;
   --alive: #8fc7ea; --suspect: #e69f00; --failed: #c02626; --left: #8a8f98; }
 @media (prefers-color-scheme: dark) {
   :root { --back: #14181d; --text: #e6e9ed; --soft: #a3adb8; --grid: #333b44;
-    --c0: #5cb8f0; --c1: #ff9a62; --c2: #5fd38a;
+    --c0: #5cb8f0; --c1: #ff9a62; --c2: #5fd38a; --c3: #b794f6; --c4: #f472b6; --c5: #a3adb8;
     --alive: #2f6b94; --suspect: #e0a82e; --failed: #ef5f5f; --left: #79818c; } }
 body { margin: 0; background: var(--back); color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 50rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
@@ -65,6 +65,9 @@ svg.picture { display: block; width: 100%; height: auto; }
 .c0 { stroke: var(--c0); }
 .c1 { stroke: var(--c1); stroke-dasharray: 7 3; }
 .c2 { stroke: var(--c2); stroke-dasharray: 2 3; }
+.c3 { stroke: var(--c3); stroke-dasharray: 9 3 2 3; }
+.c4 { stroke: var(--c4); stroke-dasharray: 12 4; }
+.c5 { stroke: var(--c5); stroke-dasharray: 1 2; }
 .alive { fill: var(--alive); }
 .suspect { fill: var(--suspect); }
 .failed { fill: var(--failed); }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headcount::{Detector, Exchange};
+use headcount::{Detector, Exchange, Name};
 
 /// A duration with its unit: `200ms`, `5s`, `1m 30s`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -41,6 +41,11 @@ pub(crate) fn tag(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("is not a tag; write key=value, for example role=api".to_owned()),
     }
+}
+
+/// A member's name.
+pub(crate) fn name(text: &str) -> Result<String, String> {
+    Name::new(text).map(|name| name.to_string()).map_err(|error| format!("is no name: {error}"))
 }
 
 /// The name of a way to exchange tables.

@@ -3,10 +3,12 @@
 mod agent;
 mod client;
 mod failure;
+mod health;
 mod html;
 mod input;
 mod local;
 mod output;
+mod quorum;
 mod report;
 mod sim;
 mod table;
@@ -39,8 +41,12 @@ enum Command {
     Members(client::MembersArgs),
     /// Prints which view a running agent holds, and who else does
     View(client::ViewArgs),
+    /// Prints how the cluster is: who is missing and why, who degrades, what the links are like
+    Health(client::HealthArgs),
     /// Prints why a member is shown as it is: who accused it, for what, and who confirmed that
     Explain(client::ExplainArgs),
+    /// Prints whether a running agent is on the side of a majority
+    Quorum(quorum::Args),
     /// Prints how reliable the members were: failures, mean times, availability
     Report(report::Args),
     /// Changes how all members of a running cluster watch each other
@@ -71,7 +77,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Agent(args) => block_on(agent::run(args)),
         Command::Members(args) => block_on(client::members(args)),
         Command::View(args) => block_on(client::view(args)),
+        Command::Health(args) => block_on(client::health(args)),
         Command::Explain(args) => block_on(client::explain(args)),
+        Command::Quorum(args) => block_on(quorum::run(args)),
         Command::Report(args) => block_on(report::run(args)),
         Command::Set(args) => block_on(client::set(args)),
         Command::Leave(args) => block_on(client::leave(args)),

@@ -3,6 +3,7 @@
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{ContentArrangement, Table};
 
+use crate::health::ContactView;
 use crate::view::{AccusationView, CensusView, MemberView, View};
 
 /// Rows under a header, columns aligned by two spaces, no lines around them.
@@ -67,20 +68,40 @@ fn named(names: &[String], all: usize) -> String {
 
 /// The members of a view, one a line.
 pub(crate) fn members(view: &View) -> String {
-    let titles =
-        ["name", "address", "status", "serving", "zone", "generation", "incarnation", "tags"];
-    aligned(titles.map(str::to_owned).to_vec(), view.members.iter().map(row))
+    let titles = [
+        "name",
+        "address",
+        "status",
+        "serving",
+        "zone",
+        "latency",
+        "loss",
+        "warning",
+        "generation",
+        "incarnation",
+        "tags",
+    ];
+    let heard = |member: &MemberView| {
+        let of = |contact: &&ContactView| contact.name == member.name;
+        view.contacts.iter().find(of)
+    };
+    let rows = view.members.iter().map(|member| row(member, heard(member)));
+    aligned(titles.map(str::to_owned).to_vec(), rows)
 }
 
-fn row(member: &MemberView) -> Vec<String> {
+fn row(member: &MemberView, heard: Option<&ContactView>) -> Vec<String> {
     let tags: Vec<String> =
         member.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let link = heard.and_then(|heard| heard.link.as_ref());
     vec![
         member.name.clone(),
         member.address.to_string(),
         member.status.clone(),
         member.serving.clone(),
         or_dash(&member.zone),
+        link.and_then(|link| link.latency_ms).map_or_else(dash, |ms| format!("{ms:.2} ms")),
+        link.map_or_else(dash, |link| format!("{:.0} %", link.loss * 100.0)),
+        heard.map_or_else(dash, |heard| format!("{} %", heard.warning)),
         member.generation.to_string(),
         member.incarnation.to_string(),
         or_dash(&tags.join(",")),
@@ -110,8 +131,12 @@ pub(crate) fn explanation(member: &MemberView) -> String {
     lines.join("\n")
 }
 
+fn dash() -> String {
+    "-".to_owned()
+}
+
 fn or_dash(text: &str) -> String {
-    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+    if text.is_empty() { dash() } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -143,6 +168,7 @@ mod tests {
             differing_at_most: Some(0.0),
             census: None,
             members: vec![member("a", ""), member("a-longer-name", "east")],
+            contacts: Vec::new(),
         }
     }
 

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use headcount::{Census, Member, MemberId, Members};
 use serde::{Deserialize, Serialize};
 
+use crate::health::ContactView;
+
 /// What one node sees.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct View {
@@ -31,6 +33,9 @@ pub(crate) struct View {
     pub(crate) census: Option<CensusView>,
     /// Every member shown, sorted by name.
     pub(crate) members: Vec<MemberView>,
+    /// What this node heard of each of them first-hand lately, sorted by name.
+    #[serde(default)]
+    pub(crate) contacts: Vec<ContactView>,
 }
 
 /// What the members answered to a census.
@@ -115,6 +120,7 @@ impl View {
             differing_at_most: agreement.differing_at_most(),
             census: None,
             members: members.iter().map(|member| MemberView::new(member, members)).collect(),
+            contacts: Vec::new(),
         }
     }
 }

@@ -113,11 +113,13 @@ impl Contacts {
 
     /// The latest heartbeat of `peer`, if it is still held.
     pub fn get(&self, peer: MemberId) -> Option<Contact> {
-        let place = self.place(peer)?;
-        let Heard { at, view, .. } = self.heard[place];
-        let Said { life, uptime_s, seq, load, warning } = self.said[place];
-        let uptime = uptime_s.map(|seconds| Duration::from_secs(seconds.into()));
-        Some(Contact { at, life, seq, load, uptime, warning, view })
+        self.place(peer).map(|place| self.contact(place))
+    }
+
+    /// The latest heartbeats of all peers that are held, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = (MemberId, Contact)> {
+        let places = 0..self.heard.len();
+        places.map(|place| (self.heard[place].peer, self.contact(place)))
     }
 
     /// How many peers are held.
@@ -155,16 +157,17 @@ impl Contacts {
         (agree, counted)
     }
 
-    /// The peers held, and how strained each last said it was, in percent. Costs as much as peers
-    /// are held.
-    pub fn warnings(&self) -> impl Iterator<Item = (MemberId, u8)> {
-        self.heard.iter().zip(&self.said).map(|(heard, said)| (heard.peer, said.warning))
-    }
-
     /// The bytes that it takes on the heap.
     pub fn heap_bytes(&self) -> usize {
         let said = self.said.capacity() * size_of::<Said>();
         self.heard.capacity() * size_of::<Heard>() + said + self.index.heap_bytes()
+    }
+
+    fn contact(&self, place: usize) -> Contact {
+        let Heard { at, view, .. } = self.heard[place];
+        let Said { life, uptime_s, seq, load, warning } = self.said[place];
+        let uptime = uptime_s.map(|seconds| Duration::from_secs(seconds.into()));
+        Contact { at, life, seq, load, uptime, warning, view }
     }
 
     fn place(&self, peer: MemberId) -> Option<usize> {
@@ -249,6 +252,10 @@ mod tests {
         assert_eq!(contacts.len(), 2);
         let held = ["a", "b", "c", "d"].map(|name| contacts.get(MemberId::of(name)).is_some());
         assert_eq!(held, [false, true, false, true]);
+        let mut named: Vec<_> = contacts.iter().map(|(peer, contact)| (contact.at, peer)).collect();
+        named.sort_unstable();
+        let at = |name, ms| (Time::from_millis(ms), MemberId::of(name));
+        assert_eq!(named, [at("b", 6), at("d", 9)]);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! Every heartbeat says who speaks and which view it holds, some how loaded the speaker is.
 //! [`Contacts`] keeps the latest of each peer heard lately, [`RoundTrip`] how long a link takes; [`Agreement`] says what follows for the
-//! cluster as a whole.
+//! cluster as a whole. [`Quorum`] says whether a node is on the side of a majority. [`Phi`] and
+//! [`TwoWindow`] say what a silence means; [`HeartbeatMonitor`] watches many senders by them, with no
+//! cluster around it.
 
 mod agreement;
 mod cluster;
@@ -10,7 +12,9 @@ mod contacts;
 pub mod history;
 mod interval;
 mod link;
+mod monitor;
 mod phi;
+mod quorum;
 mod round_trip;
 mod two_window;
 mod warning;
@@ -20,7 +24,12 @@ pub use cluster::{ClusterHealth, HealthLevel, MissingCause, SteadyLevel};
 pub use contacts::{Contact, Contacts};
 pub use interval::heartbeat_interval;
 pub use link::{LINK_WINDOW, LinkCondition, LinkMeter};
+pub use monitor::{
+    HeartbeatChange, HeartbeatEvent, HeartbeatMonitor, HeartbeatPolicy, HeartbeatStatus,
+    MonitorError,
+};
 pub use phi::{Phi, PhiSettings};
+pub use quorum::{Basis, Count, Quorum, Verdict};
 pub use round_trip::RoundTrip;
 pub use two_window::{TwoWindow, TwoWindowSettings};
 pub use warning::{Grades, OwnStrain, Trend};

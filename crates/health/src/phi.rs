@@ -16,18 +16,26 @@ pub struct PhiSettings {
     /// The least standard deviation that is reckoned with, so that a very steady sender is not
     /// accused for a trifle.
     pub deviation_floor: Duration,
+    /// How much longer than the mean a silence may be as a matter of course: the time that a pause
+    /// of the sender takes, or a few lost heartbeats. None in the paper.
+    pub pause: Duration,
 }
 
 impl PhiSettings {
-    /// For heartbeats that are sent at this interval: 1,000 samples, and a floor of a tenth of the
-    /// interval.
+    /// For heartbeats that are sent at this interval: 1,000 samples, a floor of a tenth of the
+    /// interval, and no pause.
     pub fn every(interval: Duration) -> PhiSettings {
-        PhiSettings { expected: interval, samples: 1_000, deviation_floor: interval / 10 }
+        PhiSettings {
+            expected: interval,
+            samples: 1_000,
+            deviation_floor: interval / 10,
+            pause: Duration::ZERO,
+        }
     }
 }
 
 /// The suspicion that grows while a sender is silent: phi accrual (Hayashibara, Défago, Yared and
-/// Katayama, SRDS 2004). Constant time and 24 bytes for each sender.
+/// Katayama, SRDS 2004). Constant time and 32 bytes for each sender.
 ///
 /// `phi = -log10(P(a later heartbeat than now))`, where intervals are taken to be normally
 /// distributed: at phi 1 one suspicion in ten would be a mistake, at 3 one in a thousand, if they
@@ -49,6 +57,7 @@ pub struct Phi {
     /// In microseconds squared.
     variance: f32,
     floor_us: f32,
+    pause_us: f32,
     /// How many heartbeats were seen, up to one more than `samples`.
     heartbeats: u16,
     samples: u16,
@@ -72,6 +81,7 @@ impl Phi {
             mean_us: micros(settings.expected).max(1.0) as f32,
             variance: 0.0,
             floor_us: micros(settings.deviation_floor).max(1.0) as f32,
+            pause_us: micros(settings.pause) as f32,
             heartbeats: 0,
             samples: settings.samples.clamp(2, 10_000),
         }
@@ -87,11 +97,13 @@ impl Phi {
         if now <= self.last {
             return;
         }
-        let most = f64::from(self.mean_us) + CLIP * self.deviation_us();
-        let interval = micros(now.since(self.last)).min(most);
+        let mut off = micros_between(self.last, now) - f64::from(self.mean_us);
+        let most = CLIP * CLIP * self.variance_us();
+        if off > 0.0 && off * off > most {
+            off = most.sqrt();
+        }
         let seen = f64::from(self.heartbeats);
         let weight = (1.0 / seen).max(2.0 / (f64::from(self.samples) + 1.0));
-        let off = interval - f64::from(self.mean_us);
         self.variance = ((1.0 - weight) * (f64::from(self.variance) + weight * off * off)) as f32;
         self.mean_us = (f64::from(self.mean_us) + weight * off) as f32;
         self.last = now;
@@ -104,8 +116,8 @@ impl Phi {
         if self.heartbeats == 0 {
             return 0.0;
         }
-        let late = micros(now.since(self.last)) - f64::from(self.mean_us);
-        phi_at(late / self.deviation_us()) as f32
+        let late = micros_between(self.last, now) - self.tolerated_us();
+        phi_at(late / self.variance_us().sqrt()) as f32
     }
 
     /// When phi reaches `level`, if nothing is heard until then; `None` before the first heartbeat.
@@ -114,11 +126,23 @@ impl Phi {
         self.reaches_at(deviations(level))
     }
 
-    /// When the silence is so many deviations longer than the mean.
+    /// When the silence is so many deviations longer than the mean and the pause.
     pub(crate) fn reaches_at(&self, deviations: f64) -> Option<Time> {
-        let silence = f64::from(self.mean_us) + deviations * self.deviation_us();
+        let silence = self.tolerated_us() + deviations * self.variance_us().sqrt();
         let silence = Duration::from_micros(silence.ceil().max(0.0) as u64);
         (self.heartbeats > 0).then(|| self.last + silence)
+    }
+
+    /// Whether that is before `at`, at less expense. Deviations are not below zero.
+    pub(crate) fn reaches_before(&self, deviations: f64, at: Time) -> bool {
+        let room = micros_between(self.last, at) - self.tolerated_us();
+        room > 0.0 && deviations * deviations * self.variance_us() < room * room
+    }
+
+    /// How many deviations longer than the mean a silence is when phi reaches `level`: the same for
+    /// all senders, and worth keeping, for it takes some microseconds to find.
+    pub fn deviations(level: f32) -> f64 {
+        deviations(level)
     }
 
     /// When the latest heartbeat arrived; `None` before the first one.
@@ -133,7 +157,7 @@ impl Phi {
 
     /// The standard deviation of the intervals that is reckoned with.
     pub fn deviation(&self) -> Duration {
-        Duration::from_micros(self.deviation_us() as u64)
+        Duration::from_micros(self.variance_us().sqrt() as u64)
     }
 
     /// On how many intervals its word rests, up to [`PhiSettings::samples`].
@@ -141,11 +165,17 @@ impl Phi {
         self.heartbeats.saturating_sub(1)
     }
 
-    fn deviation_us(&self) -> f64 {
+    fn tolerated_us(&self) -> f64 {
+        f64::from(self.mean_us) + f64::from(self.pause_us)
+    }
+
+    /// The variance that is reckoned with, in microseconds squared.
+    fn variance_us(&self) -> f64 {
         let (seen, imagined) =
             (f64::from(self.intervals()), IMAGINED_OFF * f64::from(self.mean_us));
         let sum = seen * f64::from(self.variance) + IMAGINED * imagined * imagined;
-        (sum / (seen + IMAGINED)).sqrt().max(self.floor_us.into())
+        let floor = f64::from(self.floor_us);
+        (sum / (seen + IMAGINED)).max(floor * floor)
     }
 }
 
@@ -172,6 +202,11 @@ pub(crate) fn deviations(level: f32) -> f64 {
 
 pub(crate) fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
+}
+
+/// From `earlier` to `later`, in microseconds; 0 if that is before.
+pub(crate) fn micros_between(earlier: Time, later: Time) -> f64 {
+    later.as_micros().saturating_sub(earlier.as_micros()) as f64
 }
 
 #[cfg(test)]
@@ -206,14 +241,15 @@ mod tests {
 
     #[test]
     fn phi_is_what_tables_of_the_normal_distribution_say() {
-        // 1 - Φ(z) of 0, 1, 2, 3 and 5: 0.5, 0.158655, 0.0227501, 0.00134990, 2.86652e-7.
+        // 1 - Φ(z) of 1, 2, 3, 4 and 5: 0.158655, 0.0227501, 0.00134990, 3.16712e-5, 2.86652e-7.
         for (z, phi) in
-            [(0.0, 0.30103), (1.0, 0.79955), (2.0, 1.64302), (3.0, 2.86970), (5.0, 6.54265)]
+            [(1.0, 0.79955), (2.0, 1.64302), (3.0, 2.86970), (4.0, 4.49933), (5.0, 6.54265)]
         {
             assert!((phi_at(z) - phi).abs() < 2e-5, "{z}: {}", phi_at(z));
             assert!((deviations(phi as f32) - z).abs() < 1e-4, "{phi}");
         }
-        // One in 10^-x beyond: Φ(-1) = 0.158655, so that of a silence one deviation too short.
+        // Half of all are later than the mean, and 1 - 0.158655 than one deviation before it.
+        assert!((phi_at(0.0) - 2f64.log10()).abs() < 1e-9);
         assert!((phi_at(-1.0) - 0.07503).abs() < 2e-5);
     }
 
@@ -242,6 +278,15 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_is_tolerated_on_top_of_the_mean() {
+        let pause = Duration::from_millis(500);
+        let phi = fed(PhiSettings { pause, ..PhiSettings::every(SECOND) }, []);
+        assert!((after(&phi, 1_500) - 2f32.log10()).abs() < 1e-4);
+        let at = phi.reaches(1.64302).unwrap().as_millis();
+        assert!(at.abs_diff(5_000 + 2_000) <= 1, "{at}");
+    }
+
+    #[test]
     fn few_steady_intervals_are_trusted_less_than_many() {
         let deviation =
             |count| fed(PhiSettings::every(SECOND), std::iter::repeat_n(1_000, count)).deviation();
@@ -267,8 +312,8 @@ mod tests {
     }
 
     #[test]
-    fn it_fits_in_24_bytes() {
-        assert_eq!(size_of::<Phi>(), 24);
+    fn it_fits_in_32_bytes() {
+        assert_eq!(size_of::<Phi>(), 32);
     }
 
     proptest! {
@@ -277,12 +322,14 @@ mod tests {
             times in prop::collection::vec(any::<u64>(), 0..30),
             near in prop::collection::vec(0..3_000_000u64, 0..60),
             (expected, floor, samples) in (any::<u32>(), any::<u32>(), any::<u16>()),
+            pause in any::<u32>(),
             later in any::<u64>(),
             level in 0.0..120.0f32,
         ) {
             let expected = Duration::from_micros(expected.into());
             let deviation_floor = Duration::from_micros(floor.into());
-            let mut phi = Phi::new(PhiSettings { expected, samples, deviation_floor });
+            let pause = Duration::from_micros(pause.into());
+            let mut phi = Phi::new(PhiSettings { expected, samples, deviation_floor, pause });
             let mut now = 0u64;
             let near = near.into_iter().map(|step| { now += step; now }).collect::<Vec<u64>>();
             for time in near.into_iter().chain(times) {
@@ -300,6 +347,11 @@ mod tests {
                 let at = phi.reaches(level).unwrap();
                 let (held, reached) = (level.min(Phi::MAX), phi.phi(at));
                 prop_assert!(reached >= held * 0.9999 || at == Time::MAX, "{reached} {held}");
+                let z = deviations(level.max(0.5));
+                let by = phi.reaches_at(z).unwrap();
+                let margin = Duration::from_micros(1 + by.as_micros() / 1_000_000);
+                prop_assert!(phi.reaches_before(z, by + margin) || by + margin == Time::MAX);
+                prop_assert!(!phi.reaches_before(z, by - margin));
                 let just_before = phi.phi(at - Duration::from_micros(2));
                 prop_assert!(just_before <= held * 1.0001 || at <= phi.last().unwrap());
             }

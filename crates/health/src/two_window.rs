@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use headcount_state::Time;
 
-use crate::phi::micros;
+use crate::phi::{micros, micros_between};
 
 /// How [`TwoWindow`] learns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,13 +85,13 @@ impl TwoWindow {
         if now <= self.last {
             return;
         }
-        let gap = micros(now.since(self.last));
+        let gap = micros_between(self.last, now);
         let (short_us, long_us) = (f64::from(self.short_us), f64::from(self.long_us));
         let mut interval = f64::from(self.interval_us);
         // How many heartbeats this one is after the last one. None: it was taken for lost.
-        let least = if self.heartbeats == 1 { 1.0 } else { 0.0 };
-        let steps = (((gap - long_us) / interval).round() + 1.0).max(least);
-        let one = steps.total_cmp(&1.0).is_eq();
+        let least = u64::from(self.heartbeats == 1);
+        let steps = (((gap - long_us) / interval + 1.5) as u64).max(least) as f64;
+        let one = (0.5..1.5).contains(&steps);
         self.astray = if one { self.astray.saturating_sub(1) } else { self.astray + 3 };
         if self.astray >= ASTRAY {
             self.begin(now, gap as f32);
@@ -126,11 +126,17 @@ impl TwoWindow {
         self.expected().map(|expected| expected + margin)
     }
 
+    /// Whether that is before `at`, at less expense.
+    pub(crate) fn deadline_before(&self, margin_us: u64, at: Time) -> bool {
+        let wait = self.short_us.max(self.long_us).max(0.0) as u64;
+        self.last.as_micros().saturating_add(wait).saturating_add(margin_us) < at.as_micros()
+    }
+
     /// How much of the margin is used up at `now`: 0 up to when the heartbeat is expected, 1 at the
     /// deadline, and more from then on, up to 1,000. 0 before the first heartbeat.
     pub fn level(&self, now: Time, margin: Duration) -> f32 {
         let Some(expected) = self.expected() else { return 0.0 };
-        let (late, margin) = (micros(now.since(expected)), micros(margin).max(1.0));
+        let (late, margin) = (micros_between(expected, now), micros(margin).max(1.0));
         (late / margin).min(1_000.0) as f32
     }
 

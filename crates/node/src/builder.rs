@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_state::{Instance, Life, Name, Serving, Tags};
-use headcount_swim::{Config, Detector, Engine, Exchange, Identity};
+use headcount_swim::{Config, Detector, Electorate, Engine, Exchange, Identity};
 use headcount_wire::ClusterId;
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -23,6 +23,7 @@ use crate::history::{Opened, Recorder};
 use crate::members::Members;
 use crate::node::{Inner, Node};
 use crate::publisher::Publisher;
+use crate::quorum::Polled;
 use crate::seeds::Seeds;
 use crate::shared::Shared;
 use crate::sockets::Sockets;
@@ -45,6 +46,7 @@ pub struct Builder {
     serving: Serving,
     load: Option<u8>,
     event_buffer: usize,
+    voters: Option<Vec<String>>,
     history_file: Option<PathBuf>,
     config: Config,
 }
@@ -63,6 +65,7 @@ impl Builder {
             serving: Serving::default(),
             load: None,
             event_buffer: 1_024,
+            voters: None,
             history_file: None,
         }
     }
@@ -164,6 +167,25 @@ impl Builder {
         self
     }
 
+    /// The members of which [`Node::quorum`] tells a majority, by name, 1 to 101: the same list at
+    /// every node, voter or not. An odd number is best. It counts as a whole, whoever is there, failed
+    /// or has left; no two processes of one of these names may run at a time. Replaces an expected
+    /// size. Default: none, and no majority is asserted.
+    pub fn voters<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Builder {
+        self.voters = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How many members are expected, 1 to 101, whatever their names, for [`Node::quorum`] to tell a
+    /// majority of: the same at every node. Never more than so many processes may run at a time; when
+    /// more are known, those that failed and have not said goodbye included, nobody has a majority.
+    /// Replaces a list of voters. Default: none, and no majority is asserted.
+    pub fn expected_size(mut self, members: usize) -> Builder {
+        self.voters = None;
+        self.config.electorate = Electorate::ExpectedSize(members);
+        self
+    }
+
     /// The most bytes of a datagram, without IP and UDP headers: 512 to 65,507, default 1,400.
     pub fn datagram_budget(mut self, bytes: usize) -> Builder {
         self.config.datagram_budget = bytes;
@@ -205,7 +227,16 @@ impl Builder {
     ///
     /// # Errors
     /// [`NodeError`] names the setting and what to do. Nothing is left behind, no port bound.
-    pub async fn start(self) -> Result<Node, NodeError> {
+    pub async fn start(mut self) -> Result<Node, NodeError> {
+        if let Some(voters) = self.voters.take() {
+            let name = |voter: &String| {
+                let problem =
+                    |error| NodeError::setting("voters", voter, format!("is no name: {error}"));
+                Name::new(voter).map_err(problem)
+            };
+            let names = voters.iter().map(name).collect::<Result<_, _>>()?;
+            self.config.electorate = Electorate::Voters(names);
+        }
         let name = Name::new(&self.name.clone().unwrap_or_else(host_name))?;
         self.check()?;
         let opened = Opened::open(self.history_file.clone(), &self.cluster).await?;
@@ -241,8 +272,9 @@ impl Builder {
         let (commands, obeyed) = mpsc::channel(COMMANDS);
         let (sender, _) = broadcast::channel(self.event_buffer);
         let (readiness, ready) = watch::channel(begins_cluster);
-        let first =
-            (Members::of(&engine, engine.agreement(clock.now())), report(&engine, &sockets));
+        let now = clock.now();
+        let members = Members::of(&engine, engine.agreement(now));
+        let first = (members, report(&engine, &sockets, now), Polled::of(&engine, now));
         let shared = Arc::new(Shared::new(first, &sender, ready, clock, period));
 
         let seeds = span.in_scope(|| {

@@ -6,8 +6,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headcount_state::{OwnAttributes, Standing};
-use headcount_swim::{Census, Detector, Engine, Event, SeedError, StreamEnd};
+use headcount_state::{OwnAttributes, Standing, Time};
+use headcount_swim::{Census, Detector, Engine, Event, Quorum, SeedError, StreamEnd, Verdict};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -265,12 +265,15 @@ impl Driver {
         self.transmit();
         self.publisher.acknowledged(self.engine.departed_acks());
         while let Some(event) = self.engine.poll_event() {
+            if matches!(event, Event::QuorumChanged { .. }) {
+                self.publisher.polled(&self.engine, now);
+            }
             self.take_event(event);
         }
         if instant >= self.next_report {
             self.next_report = instant + report_interval(self.engine.config().period);
             self.dialling.give_up(instant);
-            let report = report(&self.engine, &self.sockets);
+            let report = report(&self.engine, &self.sockets, now);
             self.publisher.report(&self.engine, now, report);
         }
         self.publisher.settle(&self.engine, instant, now);
@@ -307,6 +310,8 @@ impl Driver {
                     let _ = waiting.send(census.clone());
                 }
             }
+            // Who hears of it finds it in the report.
+            Event::HealthChanged { .. } => self.next_report = Instant::now(),
             Event::Departed { .. } => {
                 self.goodbye.heard = true;
                 self.answer_leavers();
@@ -332,17 +337,31 @@ pub(crate) fn report_interval(period: Duration) -> Duration {
     (period / 2).min(Duration::from_secs(1))
 }
 
-pub(crate) fn report(engine: &Engine, sockets: &Sockets) -> Report {
+pub(crate) fn report(engine: &Engine, sockets: &Sockets, now: Time) -> Report {
     Report {
         stats: NodeStats { protocol: *engine.stats(), sockets: sockets.stats },
         standing: engine.standing(),
         local_health: engine.local_health(),
         isolated: engine.is_isolated(),
+        warning: engine.warning(engine.table().own_id(), now),
+        health: engine.cluster_health(),
     }
 }
 
 fn too_many() -> StreamEnd {
     StreamEnd::Failed("too many streams are open".to_owned())
+}
+
+fn log_quorum(event: &str, verdict: Verdict, quorum: &Quorum) {
+    let Quorum { basis, heard, of, excess, .. } = *quorum;
+    let (basis, verdict) = (basis.as_str(), verdict.as_str());
+    if excess > 0 {
+        let broken = "more members are known than the expected size, so there is no majority: stop \
+                      some with a goodbye, or start all nodes again with a larger expected size";
+        tracing::warn!(event, verdict, basis, heard, of, excess, "{broken}");
+    } else {
+        tracing::info!(event, verdict, basis, heard, of, "quorum");
+    }
 }
 
 fn log(event: &Event) {
@@ -371,6 +390,7 @@ fn log(event: &Event) {
         (Event::Seed { .. }, _) => {}
         (
             Event::Isolated
+            | Event::HealthChanged { .. }
             | Event::CutOff { .. }
             | Event::Held { .. }
             | Event::Displaced { .. }
@@ -383,6 +403,7 @@ fn log(event: &Event) {
         (Event::ParametersChanged { .. }, _) => {
             tracing::info!(event = kind, detail = ?event, "cluster");
         }
+        (Event::QuorumChanged { verdict, quorum }, _) => log_quorum(kind, *verdict, quorum),
         _ => tracing::debug!(event = kind, detail = ?event, "cluster"),
     }
 }

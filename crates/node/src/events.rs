@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use headcount_swim::Event;
+use headcount_swim::{ClusterHealth, Event};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
@@ -99,7 +99,15 @@ impl fmt::Display for NodeEvent {
         };
         let (kind, member) = (event.name(), event.member());
         match (event, member) {
+            (Event::Degrading { warning, .. }, Some(member)) => {
+                write!(f, "{kind}: {member}, warning {warning} %")
+            }
             (_, Some(member)) => write!(f, "{kind}: {member}"),
+            (Event::HealthChanged { from, health }, _) => {
+                let ClusterHealth { level, present, missing, .. } = health;
+                let of = present + missing;
+                write!(f, "{kind}: from {from} to {level}, {present} of {of} members are there")
+            }
             (Event::Forgotten(id), _) => write!(f, "{kind}: {id}"),
             (Event::Healed { returned, missing }, _) => {
                 write!(f, "{kind}: {returned} returned, {missing} still missing")
@@ -122,6 +130,14 @@ impl fmt::Display for NodeEvent {
             }
             (Event::Seed { address, result: Err(error) }, _) => {
                 write!(f, "{kind}: {address}: {error}")
+            }
+            (Event::QuorumChanged { verdict, quorum }, _) => {
+                let (heard, of) = (quorum.heard, quorum.of);
+                write!(f, "{kind}: {}, heard {heard} of {of}", verdict.as_str())?;
+                if quorum.excess > 0 {
+                    write!(f, ", {} more known than expected", quorum.excess)?;
+                }
+                Ok(())
             }
             (Event::Departed { acknowledged }, _) => {
                 write!(f, "{kind}: {acknowledged} acknowledged")

@@ -35,6 +35,7 @@
 //! - One task owns the protocol. Readers never wait for it, and it never waits for readers.
 //! - [`Node::members`] is a snapshot; [`Node::member`] is a directory that is never behind the
 //!   events; [`Node::events`] begins with a snapshot and marks what a slow reader missed.
+//! - [`Node::quorum`] guards work that must not run on two sides of a cut.
 //! - Nothing from the network is an error here: junk, foreign frames and socket errors are counted
 //!   ([`Node::stats`]) and the node lives on. [`Node::condition`] says if its task does not.
 //!
@@ -47,6 +48,7 @@
 mod advertise;
 mod builder;
 mod clock;
+mod contacts;
 mod dialling;
 mod driver;
 mod error;
@@ -56,6 +58,7 @@ mod join;
 mod members;
 mod node;
 mod publisher;
+mod quorum;
 mod seeds;
 mod shared;
 mod sockets;
@@ -63,23 +66,30 @@ mod stats;
 mod streams;
 
 pub use builder::Builder;
+pub use contacts::{Contact, Contacts};
 pub use error::NodeError;
 pub use events::{Events, NodeEvent};
 pub use join::{JoinReport, SeedOutcome, SeedReport};
 pub use members::Members;
 pub use node::{Leave, Node};
+pub use quorum::Quorum;
 pub use stats::{Condition, NodeStats, SocketStats};
 
 pub use headcount_health::history::{
     ClusterReliability, Confidence, Frequency, Happened, History, HistoryLimits, HistoryReport,
     MemberHistory, Mtbf, Mttr, OutageNow, Presence, Reliability, Totals, What,
 };
+pub use headcount_health::{
+    HeartbeatChange, HeartbeatEvent, HeartbeatMonitor, HeartbeatPolicy, HeartbeatStatus,
+    MonitorError, Phi, PhiSettings, TwoWindow, TwoWindowSettings,
+};
 pub use headcount_state::{
     Evidence, Instance, Life, Limits, MemberId, Name, NameError, Reason, Serving, Standing, Status,
     Tags, Time, Voters,
 };
 pub use headcount_swim::{
-    Agreement, Census, Config, ConfigError, Detector, Error as ProtocolError, Event, Exchange,
-    Member, SeedError, Stats,
+    Agreement, Basis, Census, ClusterHealth, Config, ConfigError, Detector, Electorate,
+    Error as ProtocolError, Event, Exchange, HealthLevel, LinkCondition, Member, MissingCause,
+    SeedError, Stats, Verdict,
 };
 pub use headcount_wire::RefuseCode;

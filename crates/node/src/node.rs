@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use headcount_health::history::{History, HistoryReport};
 use headcount_state::{Instance, Name, OwnAttributes, Serving, Tags, Time};
-use headcount_swim::{Census, Detector, Member};
+use headcount_swim::{Census, ClusterHealth, Detector, Member};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::builder::Builder;
+use crate::contacts::Contacts;
 use crate::driver::Command;
 use crate::error::NodeError;
 use crate::events::Events;
 use crate::history::Kept;
 use crate::join::{JoinReport, join};
 use crate::members::Members;
+use crate::quorum::Quorum;
 use crate::shared::Shared;
 use crate::stats::{Condition, NodeStats};
 
@@ -110,6 +112,18 @@ impl Node {
         Events::new(self.inner.shared.subscribe(), Arc::clone(&self.inner.shared))
     }
 
+    /// What members told this node of their load, and how long they take to answer. A handle that
+    /// goes on showing what is heard; it does not keep the node running.
+    pub fn contacts(&self) -> Contacts {
+        Contacts::new(Arc::clone(&self.inner.shared))
+    }
+
+    /// How much of the cluster is there, in one word and in numbers. Refreshed every half period;
+    /// [`crate::Event::HealthChanged`] tells when the level changes.
+    pub fn health(&self) -> ClusterHealth {
+        self.inner.shared.report.load().health
+    }
+
     /// Now, on this node's own time line: microseconds since it started, monotonic. The line on
     /// which [`Member::since`] is told.
     pub fn now(&self) -> Time {
@@ -137,6 +151,13 @@ impl Node {
     /// How this node itself is doing, the task behind it included.
     pub fn condition(&self) -> Condition {
         self.inner.shared.condition()
+    }
+
+    /// Whether this node is on the side of a majority, for work that must not run on two sides of a
+    /// cut: `if node.quorum().is_majority() { .. }`. Say of what with [`Builder::voters`] or
+    /// [`Builder::expected_size`], or nothing is asserted. [`Quorum`] has the limits.
+    pub fn quorum(&self) -> Quorum {
+        self.inner.shared.quorum()
     }
 
     /// Whether this node is part of its cluster: it is a member, and it has no seeds, or a seed has

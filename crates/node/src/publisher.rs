@@ -9,7 +9,9 @@ use headcount_swim::{Engine, Event};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
+use crate::contacts;
 use crate::members::Members;
+use crate::quorum::Polled;
 use crate::shared::{Report, Shared};
 
 /// A snapshot costs time in proportion to the members, so it is taken at most this often for
@@ -118,7 +120,14 @@ impl Publisher {
     /// What is worth telling even when nothing happens.
     pub(crate) fn report(&self, engine: &Engine, time: Time, report: Report) {
         self.shared.report.store(Arc::new(report));
+        self.shared.contacts.store(Arc::new(contacts::of(engine, time)));
+        self.polled(engine, time);
         self.agreement(engine, time);
+    }
+
+    /// How the quorum stands: with each report, and when the verdict changes.
+    pub(crate) fn polled(&self, engine: &Engine, time: Time) {
+        self.shared.polled.store(Arc::new(Polled::of(engine, time)));
     }
 
     fn agreement(&self, engine: &Engine, time: Time) {
@@ -178,8 +187,11 @@ pub(crate) mod tests {
             standing: engine.standing(),
             local_health: 0,
             isolated: false,
+            warning: 0,
+            health: engine.cluster_health(),
         };
-        let first = (Members::of(engine, engine.agreement(Time::ZERO)), report);
+        let members = Members::of(engine, engine.agreement(Time::ZERO));
+        let first = (members, report, Polled::of(engine, Time::ZERO));
         let (sender, receiver) = broadcast::channel(8);
         let (readiness, ready) = watch::channel(true);
         let period = engine.config().period;

@@ -1,17 +1,20 @@
 //! What the driver writes and everybody reads.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use headcount_state::{MemberId, Standing, Time};
-use headcount_swim::{Event, Member};
+use headcount_swim::{ClusterHealth, Event, Member};
 use tokio::sync::broadcast::{self, WeakSender};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::contacts::Contact;
 use crate::members::Members;
+use crate::quorum::{Polled, Quorum};
 use crate::stats::{Condition, NodeStats};
 
 /// Written by the driver alone; readers never wait for it.
@@ -20,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) directory: DashMap<MemberId, Member>,
     pub(crate) snapshot: ArcSwap<Members>,
     pub(crate) report: ArcSwap<Report>,
+    pub(crate) contacts: ArcSwap<BTreeMap<MemberId, Contact>>,
+    pub(crate) polled: ArcSwap<Polled>,
     events: WeakSender<Event>,
     /// Closed once the driver is gone, its sockets with it.
     ready: watch::Receiver<bool>,
@@ -36,11 +41,13 @@ pub(crate) struct Report {
     pub(crate) standing: Standing,
     pub(crate) local_health: u8,
     pub(crate) isolated: bool,
+    pub(crate) warning: u8,
+    pub(crate) health: ClusterHealth,
 }
 
 impl Shared {
     pub(crate) fn new(
-        (members, report): (Members, Report),
+        (members, report, polled): (Members, Report, Polled),
         events: &broadcast::Sender<Event>,
         ready: watch::Receiver<bool>,
         clock: Clock,
@@ -50,6 +57,8 @@ impl Shared {
             directory: members.iter().map(|member| (member.id(), member.clone())).collect(),
             snapshot: ArcSwap::from_pointee(members),
             report: ArcSwap::from_pointee(report),
+            contacts: ArcSwap::default(),
+            polled: ArcSwap::from_pointee(polled),
             events: events.downgrade(),
             ready,
             clock,
@@ -93,7 +102,12 @@ impl Shared {
             standing: report.standing,
             local_health: report.local_health,
             isolated: report.isolated,
+            warning: report.warning,
         }
+    }
+
+    pub(crate) fn quorum(&self) -> Quorum {
+        Quorum::new(&self.polled.load(), self.clock, self.is_running())
     }
 
     pub(crate) fn is_running(&self) -> bool {

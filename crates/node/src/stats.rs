@@ -56,6 +56,9 @@ pub struct Condition {
     pub local_health: u8,
     /// Whether it hears nobody though it knows of others.
     pub isolated: bool,
+    /// How strained this node is, in percent: an early warning that it is degrading, from how its
+    /// observers find their links to it, how late its timers are, and its load. Advisory.
+    pub warning: u8,
 }
 
 impl Condition {

@@ -80,7 +80,8 @@ impl Engine {
                 self.own_changed(now, change);
             }
             Outcome::Refused(_) => self.stats.claims_refused += 1,
-            Outcome::Outdated | Outcome::Buried | Outcome::NeedsAttributes => {}
+            Outcome::Buried => self.stranger_buried(now, update),
+            Outcome::Outdated | Outcome::NeedsAttributes => {}
         }
         if merged.attributes_outdated {
             behind = Some(id);

@@ -5,6 +5,8 @@ use std::time::Duration;
 use headcount_state::Limits;
 use headcount_wire::{ClusterId, DEFAULT_BUDGET, MAX_BUDGET, MIN_BUDGET};
 
+use crate::electorate::Electorate;
+
 /// How members are watched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Detector {
@@ -144,6 +146,8 @@ pub struct Config {
     pub spreads_as_memberlist: bool,
     /// The most bytes of a datagram, without IP and UDP headers. 512 to 65,507, default 1,400.
     pub datagram_budget: usize,
+    /// What a majority is a majority of. Default [`Electorate::Learned`], by which none is asserted.
+    pub electorate: Electorate,
     /// The bounds of the table.
     pub limits: Limits,
 }
@@ -186,6 +190,7 @@ impl Config {
             checks: true,
             spreads_as_memberlist: false,
             datagram_budget: DEFAULT_BUDGET,
+            electorate: Electorate::default(),
             limits: Limits::default(),
         }
         .with_period(Duration::from_secs(1))
@@ -250,11 +255,11 @@ impl Config {
         within("limits.records", self.limits.records, 2, 1 << 24)?;
         within("limits.graves", self.limits.graves, 1, 1 << 24)?;
         within("limits.roster", self.limits.roster, 1, 1 << 20)?;
-        Ok(())
+        self.electorate.check()
     }
 }
 
-fn within<T>(field: &'static str, value: T, least: T, most: T) -> Result<(), ConfigError>
+pub(crate) fn within<T>(field: &'static str, value: T, least: T, most: T) -> Result<(), ConfigError>
 where
     T: PartialOrd + std::fmt::Debug,
 {

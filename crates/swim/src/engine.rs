@@ -42,6 +42,7 @@ use crate::member::Member;
 use crate::observers::Observers;
 use crate::outbox::Outbox;
 use crate::probe::Probe;
+use crate::quorum::Polls;
 use crate::relay::Relays;
 use crate::rival::RivalWatch;
 use crate::session::Sessions;
@@ -136,6 +137,8 @@ pub struct Engine {
     pub(crate) timers: Timers,
     pub(crate) peers: Peers,
     pub(crate) probe: Option<Probe>,
+    /// The probe of the last period, if nobody answered it in time.
+    pub(crate) late_probe: Option<Probe>,
     pub(crate) observers: Box<Observers>,
     pub(crate) links: Links,
     pub(crate) relays: Relays,
@@ -159,6 +162,7 @@ pub struct Engine {
     pub(crate) watch: HealthWatch,
     pub(crate) departure: Option<Departure>,
     pub(crate) counting: Option<Box<Counting>>,
+    pub(crate) polls: Box<Polls>,
     pub(crate) seeds: Vec<Seed>,
     pub(crate) events: VecDeque<Event>,
     pub(crate) stats: Stats,
@@ -223,6 +227,7 @@ impl Engine {
             own: Target::of(table.own_id(), own.life),
             peers: Peers::new(table.own_id()),
             probe: None,
+            late_probe: None,
             observers: Box::new(Observers::new(&config, now)),
             links: Links::new(&config),
             relays: Relays::default(),
@@ -245,6 +250,7 @@ impl Engine {
             watch: HealthWatch::default(),
             departure: None,
             counting: None,
+            polls: Box::default(),
             lonely_tries: 0,
             seeds: Vec::new(),
             events: VecDeque::new(),
@@ -267,6 +273,7 @@ impl Engine {
             config,
         };
         engine.begin(now);
+        engine.begin_polls(now);
         Ok(engine)
     }
 
@@ -317,6 +324,7 @@ impl Engine {
                 Timer::Reconnect => self.reconnect(now),
                 Timer::Census => self.census_due(now),
                 Timer::Leave => self.farewell_round(now),
+                Timer::Quorum => self.ask_voters(now),
                 Timer::Expire => self.expire(now),
             }
             self.settle(now);
@@ -426,6 +434,12 @@ impl Engine {
         self.contacts.get(id)
     }
 
+    /// The latest heartbeats of all members that were heard first-hand lately, as
+    /// [`Engine::contact`] tells of one.
+    pub fn contacts(&self) -> impl Iterator<Item = (MemberId, Contact)> {
+        self.contacts.iter()
+    }
+
     /// How many of the peers heard within the last ten periods hold this node's view, and how far
     /// that goes.
     pub fn agreement(&self, now: Time) -> Agreement {
@@ -533,5 +547,6 @@ impl Engine {
         self.timers.set(Timer::Check, self.checks.next_due());
         self.timers.set(Timer::Relay, self.relays.next_due());
         self.timers.set(Timer::Expire, self.table.next_expiry());
+        self.follow_quorum(now);
     }
 }

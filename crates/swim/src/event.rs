@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headcount_health::{ClusterHealth, HealthLevel};
+use headcount_health::{ClusterHealth, HealthLevel, Quorum, Verdict};
 use headcount_state::{Instance, MemberId, Reason};
 use headcount_wire::RefuseCode;
 
@@ -110,6 +110,14 @@ pub enum Event {
         /// The protocol period.
         period: Duration,
     },
+    /// This node came to, or fell from, the side of a majority; or more members are known than the
+    /// expected size, or no more than it again.
+    QuorumChanged {
+        /// Where it is now.
+        verdict: Verdict,
+        /// What that rests on.
+        quorum: Quorum,
+    },
     /// How a join through one seed went.
     Seed {
         /// The seed.
@@ -163,6 +171,7 @@ impl Event {
             Event::Evicted => "evicted",
             Event::Held { .. } => "held",
             Event::ParametersChanged { .. } => "parameters_changed",
+            Event::QuorumChanged { .. } => "quorum_changed",
             Event::Seed { .. } => "seed",
             Event::Census(_) => "census",
             Event::Departed { .. } => "departed",

@@ -88,7 +88,7 @@ impl Engine {
     pub fn cluster_health(&self) -> ClusterHealth {
         let missing = self.losses.len();
         let (live, others) = (self.table.live_len(), self.peers.len());
-        let present = if self.isolated { live - others } else { live };
+        let present = if self.isolated { live.saturating_sub(others) } else { live };
         let missing = if self.isolated { missing + others } else { missing };
         let together = self.watch.cut.min(missing);
         let cause = match missing {
@@ -104,10 +104,18 @@ impl Engine {
     /// The links to the members that this node has pinged lately, at most 64, in the order of their
     /// ids.
     pub fn links(&self, now: Time) -> impl Iterator<Item = Link> {
-        self.links.iter().map(move |(peer, link)| {
-            let (condition, phi) = (link.condition(), link.phi(now));
-            Link { peer, condition, phi }
+        self.links.iter().map(move |(peer, link)| Link {
+            peer,
+            condition: link.condition(),
+            phi: link.phi(now),
         })
+    }
+
+    /// The link to a member, if this node has pinged it lately: those that it watches, with the
+    /// detector `observers`, and some others.
+    pub fn link(&self, peer: MemberId, now: Time) -> Option<Link> {
+        let link = self.links.known(peer)?;
+        Some(Link { peer, condition: link.condition(), phi: link.phi(now) })
     }
 
     /// How strained a member is, in percent: an early warning that it is degrading, 0 while nothing
@@ -160,7 +168,7 @@ impl Engine {
 
     fn follow_warnings(&mut self, now: Time) {
         let own = (self.table.own_id(), self.own_warning(now));
-        let strained = self.contacts.warnings().chain([own]);
+        let strained = self.contacts.iter().map(|(id, contact)| (id, contact.warning)).chain([own]);
         let strained: Vec<(MemberId, u8)> = strained.filter(|(_, it)| *it >= STEADY).collect();
         for (id, warning) in strained {
             if let Some(last) = self.watch.degrading.get_mut(&id) {

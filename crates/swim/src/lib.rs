@@ -14,6 +14,7 @@ mod checks;
 mod config;
 mod departure;
 mod dissemination;
+mod electorate;
 mod engine;
 mod event;
 mod exchange;
@@ -32,6 +33,7 @@ mod parameters;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod probe;
+mod quorum;
 mod receive;
 mod reconcile;
 mod relay;
@@ -46,10 +48,12 @@ mod upkeep;
 
 pub use census::Census;
 pub use config::{Config, ConfigError, Detector, Exchange};
+pub use electorate::{Electorate, VOTERS_MAX};
 pub use engine::{Engine, Error, Identity};
 pub use event::{Event, SeedError};
 pub use headcount_health::{
-    Agreement, ClusterHealth, Contact, HealthLevel, LinkCondition, MissingCause,
+    Agreement, Basis, ClusterHealth, Contact, HealthLevel, LinkCondition, MissingCause, Quorum,
+    Verdict,
 };
 #[cfg(feature = "planted-bugs")]
 pub use headcount_state::Rules;

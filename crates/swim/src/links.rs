@@ -111,7 +111,8 @@ impl Links {
         // In each period one of its subjects is pinged, which is pinging others itself.
         let expected = config.period * OBSERVERS as u32 / 2;
         let deviation_floor = config.period;
-        let settings = PhiSettings { expected, samples: ARRIVALS, deviation_floor };
+        let pause = Duration::ZERO;
+        let settings = PhiSettings { expected, samples: ARRIVALS, deviation_floor, pause };
         let unknown = Link {
             meter: LinkMeter::default(),
             trend: Trend::default(),
@@ -312,5 +313,6 @@ mod tests {
         }
         assert_eq!(links.get(id(0)).acked, None);
         assert!((1..=LINKS_MAX as u64).all(|number| links.get(id(number)).acked.is_some()));
+        assert!(size_of::<Link>() <= 256, "{}", size_of::<Link>());
     }
 }

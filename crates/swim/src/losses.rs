@@ -9,7 +9,7 @@ use headcount_state::{MemberId, Time, tree_bytes};
 pub(crate) const LOSSES_MAX: usize = 16_384;
 
 /// Who has been lost for so long is not waited for.
-const LOST_FOR_GOOD: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const LOST_FOR_GOOD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Failed members that have not come back, and those of them that have lately.
 ///

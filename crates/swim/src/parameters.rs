@@ -159,6 +159,7 @@ impl Engine {
         self.hurry = Hurry::new(self.config.gossip_interval);
         self.bulk = Bulk::new(self.config.period, now);
         self.begin(now);
+        self.ask_all_soon(now);
         if !self.observes() {
             self.end_hold(now);
         }

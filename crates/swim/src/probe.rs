@@ -51,7 +51,8 @@ pub(crate) struct Probe {
 impl Engine {
     /// A protocol period is over: judges its probe, then begins the next.
     pub(crate) fn period_over(&mut self, now: Time) {
-        if let Some(probe) = self.probe.take() {
+        self.late_probe = self.probe.take();
+        if let Some(probe) = self.late_probe {
             self.probe_failed(now, probe);
         }
         self.begin_probe(now);
@@ -72,6 +73,7 @@ impl Engine {
         let timeout = self.local_health.stretch(self.answer_wait(id));
         let again = self.config.adapts() && self.links.pooled().loss > LOSS_REPEATED;
         self.stats.probes += 1;
+        self.polls.asked(id, nonce, now);
         let probe =
             Probe { target, life, address, nonce, relays: 0, nacks: 0, sent: now, timeout, again };
         self.probe = Some(probe);
@@ -160,8 +162,11 @@ impl Engine {
         }
     }
 
-    /// The target itself answered the ping.
-    pub(crate) fn pinged_answered(&mut self, now: Time, probe: Probe) {
+    /// The target itself answered a ping: the one of this period, or too late that of the last one.
+    pub(crate) fn ping_answered(&mut self, now: Time, nonce: u32, by: Target) {
+        let asked = |probe: &Probe| probe.nonce == nonce && probe.target.id == by.id;
+        let late = self.late_probe.take_if(|probe| asked(probe));
+        let Some(probe) = self.probe.filter(asked).or(late) else { return };
         let Probe { target, sent, timeout, .. } = probe;
         let took = now.since(sent);
         self.links.answered(target.id, Answer { sent, took, timeout, by_stream: false });

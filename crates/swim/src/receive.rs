@@ -68,6 +68,7 @@ impl Engine {
                 self.follow_epoch(&heartbeat);
                 let responder = responder.unwrap_or(heartbeat.sender);
                 if direct && !not_me {
+                    self.voter_answered(&heartbeat, nonce);
                     self.census_answered(now, nonce, sender, heartbeat.view);
                 }
                 self.receive_ack(now, from, nonce, responder, direct, not_me);
@@ -144,10 +145,10 @@ impl Engine {
                 false => self.watched_answered(now, nonce, responder, false),
             };
         }
-        let Some(probe) = self.probe.filter(|probe| probe.nonce == nonce) else { return };
-        if direct && !not_me && responder.id == probe.target.id {
-            self.pinged_answered(now, probe);
+        if direct && !not_me {
+            self.ping_answered(now, nonce, responder);
         }
+        let Some(probe) = self.probe.filter(|probe| probe.nonce == nonce) else { return };
         let elsewhere = not_me && direct && from == probe.address;
         if elsewhere || (!not_me && responder.id == probe.target.id) {
             self.probe_answered(now, nonce, probe.target, not_me);

@@ -355,6 +355,9 @@ impl Engine {
                 if echo == nonce =>
             {
                 self.session_over(now, id, None);
+                if !not_me {
+                    self.voter_answered(&heartbeat, nonce);
+                }
                 self.probe_answered(now, nonce, target, not_me);
             }
             (Role::Join { .. } | Role::Exchange { .. }, Frame::Hello(hello)) if !greeted => {

@@ -40,6 +40,8 @@ pub struct Stats {
     pub queries_sent: u64,
     /// Contests held about bad links.
     pub contests: u64,
+    /// Pings sent because a voter's word grew old.
+    pub quorum_pings: u64,
     /// Parameters of the cluster that this node was told and could not use.
     pub parameters_refused: u64,
     /// Times that this node, having stood still or heard nobody, accused nobody for a while.

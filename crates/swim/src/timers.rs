@@ -29,12 +29,14 @@ pub(crate) enum Timer {
     Census,
     /// The witnesses of a goodbye that have not acknowledged are asked again.
     Leave,
+    /// Voters are asked for their word, or the verdict about the quorum ends.
+    Quorum,
     /// Dead records, graves or roster entries are due.
     Expire,
 }
 
 impl Timer {
-    const ALL: [Timer; 13] = [
+    const ALL: [Timer; 14] = [
         Timer::ProbeTimeout,
         Timer::Period,
         Timer::Look,
@@ -47,6 +49,7 @@ impl Timer {
         Timer::Reconnect,
         Timer::Census,
         Timer::Leave,
+        Timer::Quorum,
         Timer::Expire,
     ];
 }

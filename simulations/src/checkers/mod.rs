@@ -12,8 +12,10 @@ pub(crate) mod events;
 pub(crate) mod false_failures;
 pub(crate) mod idle;
 pub(crate) mod incarnations;
+pub(crate) mod links;
 pub(crate) mod measured;
 pub(crate) mod occupancy;
+pub(crate) mod quorum;
 pub(crate) mod statuses;
 pub(crate) mod versions;
 
@@ -37,6 +39,7 @@ use false_failures::FalseFailures;
 use idle::Idle;
 use incarnations::Incarnations;
 use occupancy::Occupancy;
+use quorum::Quorums;
 use statuses::Statuses;
 use versions::Versions;
 
@@ -89,6 +92,8 @@ pub(crate) struct Checkers {
     pub(crate) occupancy: Occupancy,
     pub(crate) incarnations: Incarnations,
     pub(crate) statuses: Statuses,
+    /// Where a majority is asserted.
+    pub(crate) quorums: Option<Quorums>,
     idle: Option<Idle>,
     false_failures: FalseFailures,
     announcements: Announcements,
@@ -113,6 +118,7 @@ impl Checkers {
             occupancy: Occupancy::default(),
             incarnations: Incarnations::default(),
             statuses: Statuses::default(),
+            quorums: Quorums::new(&config),
             idle: expect.idle_within.map(|within| {
                 let faults = scenario.faults.iter().map(Fault::at);
                 Idle::new(within, faults.min().unwrap_or(scenario.duration))
@@ -174,6 +180,7 @@ impl Checkers {
         checks.extend(self.idle.as_ref().map(|idle| idle.finish(truth, end, metrics)));
         checks.extend(self.statuses.finish(&scenario.expect.statuses));
         checks.extend(self.events.finish(truth, faulted));
+        checks.extend(self.quorums.iter().flat_map(|quorums| quorums.finish(metrics)));
         checks
     }
 }

@@ -12,6 +12,7 @@ mod verdict;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::checkers::links::Link;
 use crate::random::{Random, derive, fraction};
 
 pub use latency::Latency;
@@ -240,6 +241,25 @@ impl Network {
             *self.struck.entry(fault).or_default() += 1;
         }
         by.is_some()
+    }
+
+    /// What the link from one node to another does to datagrams. Streams may pass where these are
+    /// blocked.
+    pub(crate) fn link(&self, from: usize, to: usize) -> Link {
+        if self.sides.as_ref().is_some_and(|sides| sides.separate(from, to)) {
+            return Link::Cut;
+        }
+        let here = self.rules.values().filter(|rule| rule.reach.covers(from, to));
+        let bad = |effect: &Effect| match effect {
+            Effect::Cut => Link::Cut,
+            Effect::BlockStreams
+            | Effect::StallStreams
+            | Effect::CutStreams
+            | Effect::RefuseStreams => Link::Sound,
+            _ => Link::Poor,
+        };
+        let calm = if self.loss > 0.0 { Link::Poor } else { Link::Sound };
+        here.map(|rule| bad(&rule.effect)).fold(calm, Link::max)
     }
 
     /// Whether a rule singles out this node.

@@ -68,6 +68,16 @@ impl Scenario {
         within(network("loss"), self.network.loss, 0.0, 1.0)?;
         let latency = self.network.latency.check();
         latency.map_err(|problem| Wrong { path: network("latency"), problem })?;
+        let engine = |field| vec![Step::Key("engine"), Step::Key(field)];
+        if !self.engine.voters.is_empty() && self.engine.expected_size.is_some() {
+            let problem =
+                "does not go with `voters`, which says what a majority is of; leave one out";
+            return Err(Wrong { path: engine("expected_size"), problem: problem.to_owned() });
+        }
+        for label in &self.engine.voters {
+            let problem = |problem| Wrong { path: engine("voters"), problem };
+            self.validate_label(label).map_err(problem)?;
+        }
         if let Err(error) = self.engine.config().check() {
             let field = error.field.trim_start_matches("limits.");
             let path = vec![Step::Key("engine"), Step::Key(field)];

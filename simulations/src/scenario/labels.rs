@@ -1,6 +1,6 @@
 //! Node labels: `n3` is node 3, `n3-n7` five of them, `n3#2` the second process of that name.
 
-use headcount_state::MemberId;
+use headcount_state::{MemberId, Name};
 
 use crate::scenario::ScenarioError;
 
@@ -65,12 +65,18 @@ pub(crate) fn nodes_of(label: &str, all: &[String]) -> Vec<usize> {
 
 /// The members that a label stands for, running or not.
 pub(crate) fn members_of(label: &str) -> Vec<MemberId> {
+    names_of(label).iter().map(Name::id).collect()
+}
+
+/// The names of the members that a label stands for, running or not.
+pub(crate) fn names_of(label: &str) -> Vec<Name> {
     let numbers = match parse(label) {
         Some(Label::Range(first, last)) => first..=last,
         Some(Label::Copy(number, _)) => number..=number,
         None => return Vec::new(),
     };
-    numbers.map(|number| MemberId::of(&format!("n{number}"))).collect()
+    // A letter and a number always make a name.
+    numbers.filter_map(|number| Name::new(&format!("n{number}")).ok()).collect()
 }
 
 /// Where a label stands, looking first where it is expected.

@@ -13,7 +13,7 @@ mod write;
 
 use std::time::Duration;
 
-use headcount_swim::{Config, Detector, Exchange};
+use headcount_swim::{Config, Detector, Electorate, Exchange};
 use headcount_wire::ClusterId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -26,6 +26,7 @@ pub use fault::{
     Churn, Clock, Direction, Fault, FrozenTimers, Latencies, Protocol, Reorder, SetSeeds, Slow,
     StreamTrouble, Streams, Targets, Update,
 };
+use labels::names_of;
 pub(crate) use labels::{Label, members_of, nodes_of, only_label, parse};
 pub use regression::Regression;
 use write::is_default;
@@ -144,6 +145,12 @@ pub struct EngineSettings {
     /// How long a dead record is kept and told.
     #[serde(with = "duration::option", skip_serializing_if = "is_default")]
     pub tombstone_ttl: Option<Duration>,
+    /// The voters, by label: a majority of them is asserted. Not beside `expected_size`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub voters: Vec<String>,
+    /// How many members are expected: a majority of so many is asserted.
+    #[serde(skip_serializing_if = "is_default")]
+    pub expected_size: Option<usize>,
     /// How often one random peer is told the hash of the table.
     #[serde(with = "duration::option")]
     pub exchange_interval: Option<Duration>,
@@ -221,6 +228,11 @@ impl EngineSettings {
         set(&mut config.exchange_interval, self.exchange_interval);
         set(&mut config.checks, self.checks);
         set(&mut config.spreads_as_memberlist, self.spreads_as_memberlist);
+        set(&mut config.electorate, self.expected_size.map(Electorate::ExpectedSize));
+        if !self.voters.is_empty() {
+            let names = self.voters.iter().flat_map(|label| names_of(label));
+            config.electorate = Electorate::Voters(names.collect());
+        }
         config
     }
 }

@@ -20,8 +20,11 @@ use crate::agent::LEAVE_DEADLINE;
 use crate::agent::connections::Connections;
 use crate::agent::hosts;
 use crate::agent::metrics::{self, EventCounts, Metrics};
+use crate::agent::sessions::{self, Sessions};
 use crate::failure::Failure;
+use crate::health::{ContactView, HealthView};
 use crate::input;
+use crate::quorum::QuorumView;
 use crate::report::ReportView;
 use crate::view::{CensusView, MemberView, View};
 
@@ -60,6 +63,7 @@ pub(crate) struct Endpoint {
 struct App {
     node: Node,
     metrics: Metrics,
+    sessions: Sessions,
     stop: watch::Sender<bool>,
 }
 
@@ -75,18 +79,19 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 impl Endpoint {
-    /// Serves `node` on `listener` to requests for `hosts`.
+    /// Serves `node` and its sessions on `listener` to requests for `hosts`.
     pub(crate) fn start(
         listener: TcpListener,
         node: Node,
+        sessions: Sessions,
         hosts: Hosts,
     ) -> Result<Endpoint, Failure> {
         let address = listener.local_addr().map_err(|error| Failure::input("http", error))?;
         let events = EventCounts::default();
         let counting = tokio::spawn(count_events(node.clone(), events.clone()));
         let (stop, mut stopped) = watch::channel(false);
-        let metrics = Metrics::new(node.clone(), events);
-        let mut router = router(App { node, metrics, stop: stop.clone() });
+        let metrics = Metrics::new(node.clone(), events, sessions.counts());
+        let mut router = router(App { node, metrics, sessions, stop: stop.clone() });
         if hosts == Hosts::Addresses {
             router = router.layer(middleware::from_fn(hosts::only_addresses));
         }
@@ -132,16 +137,20 @@ async fn count_events(node: Node, counts: EventCounts) {
 }
 
 fn router(app: App) -> Router {
+    let sessions = sessions::routes(app.sessions.clone());
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(scrape))
         .route("/v1/view", get(view))
         .route("/v1/members", get(members))
+        .route("/v1/health", get(health))
+        .route("/v1/quorum", get(quorum))
         .route("/v1/report", get(report))
         .route("/v1/leave", post(leave))
         .route("/v1/parameters", post(set_parameters))
         .with_state(Arc::new(app))
+        .merge(sessions)
 }
 
 async fn healthz(State(app): State<Arc<App>>) -> (StatusCode, String) {
@@ -208,8 +217,16 @@ async fn view(State(app): State<Arc<App>>, Query(query): Query<ViewQuery>) -> Re
     }
 }
 
+async fn quorum(State(app): State<Arc<App>>) -> Json<QuorumView> {
+    Json(QuorumView::new(app.node.name(), &app.node.quorum()))
+}
+
 async fn members(State(app): State<Arc<App>>) -> Json<Vec<MemberView>> {
     Json(current(&app.node).members)
+}
+
+async fn health(State(app): State<Arc<App>>) -> Json<HealthView> {
+    Json(HealthView::of(&app.node))
 }
 
 /// What `GET /v1/report` may be asked for.
@@ -234,7 +251,9 @@ async fn report(State(app): State<Arc<App>>, Query(query): Query<ReportQuery>) -
 }
 
 fn current(node: &Node) -> View {
-    View::new(node.name(), &node.members())
+    let members = node.members();
+    let contacts = ContactView::all(node, &members);
+    View { contacts, ..View::new(node.name(), &members) }
 }
 
 /// What `POST /v1/parameters` is told.
@@ -292,6 +311,7 @@ async fn leave(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     }
     let leaving = tokio::spawn(async move {
         tracing::info!(reason = "asked over HTTP", "leaving");
+        app.sessions.leave().await;
         let left = app.node.leave(LEAVE_DEADLINE).await;
         tracing::info!(acknowledged = left.acknowledged, "left");
         app.stop.send_replace(true);

@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use headcount::{Condition, Event, Members, Node, NodeEvent, NodeStats, Standing, Status};
+use headcount::{
+    ClusterHealth, Condition, Event, Members, Node, NodeEvent, NodeStats, Quorum, Standing, Status,
+    Verdict,
+};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -12,6 +15,8 @@ use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
+
+use crate::agent::sessions;
 
 type Label = [(&'static str, &'static str); 1];
 
@@ -29,14 +34,17 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Measures `node`; `events` are counted by [`count`].
-    pub(crate) fn new(node: Node, events: EventCounts) -> Metrics {
+    /// Measures `node` and its `sessions`; `events` are counted by [`count`].
+    pub(crate) fn new(node: Node, events: EventCounts, sessions: sessions::Counts) -> Metrics {
         let mut registry = Registry::with_prefix("headcount");
         registry.register_collector(Box::new(NodeCollector { node }));
         let help = "What this node saw happen, by event";
         registry.register("events", help, events.by_name);
         let help = "Events that happened faster than they could be counted by name";
         registry.register("events_missed", help, events.missed);
+        registry.register("sessions", "Live sessions of this agent", sessions.live);
+        let help = "Sessions that were not renewed in time";
+        registry.register("sessions_expired", help, sessions.expired);
         Metrics { registry }
     }
 
@@ -72,7 +80,9 @@ struct NodeCollector {
 impl Collector for NodeCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         view(&mut encoder, &self.node.members())?;
+        health(&mut encoder, &self.node)?;
         condition(&mut encoder, &self.node.condition())?;
+        quorum(&mut encoder, &self.node.quorum())?;
         for (name, help, total) in totals(&self.node.stats()) {
             let counter = ConstCounter::new(total);
             let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
@@ -106,6 +116,36 @@ fn view(encoder: &mut DescriptorEncoder<'_>, members: &Members) -> fmt::Result {
     )
 }
 
+/// The level by number, so that an alert can compare it; who is degrading as a count, for names have no
+/// bound.
+fn health(encoder: &mut DescriptorEncoder<'_>, node: &Node) -> fmt::Result {
+    let ClusterHealth { level, present, missing, .. } = node.health();
+    let help = "How much of the cluster is there: 0 HEALTHY, 1 DEGRADED, 2 CRITICAL, 3 FAILED";
+    gauge(encoder, "health_level", help, level as u32)?;
+    gauge(encoder, "members_present", "Members that are alive or suspect", present)?;
+    let help = "Members that failed and are neither back nor gone for good";
+    gauge(encoder, "members_missing", help, missing)?;
+    let heard = node.contacts().all();
+    let worst = heard.iter().map(|(_, contact)| contact.warning).max().unwrap_or(0);
+    let help = "The largest early warning of the members heard lately, 0 to 1";
+    gauge(encoder, "warning_max", help, f64::from(worst) / 100.0)?;
+    let own = f64::from(node.condition().warning) / 100.0;
+    gauge(encoder, "warning", "The early warning of this node itself, 0 to 1", own)?;
+    let links = || heard.iter().filter_map(|(_, contact)| contact.link);
+    let pings: u32 = links().map(|link| link.samples).sum();
+    let lost: f32 = links().map(|link| link.loss * link.samples as f32).sum();
+    let loss = if pings == 0 { 0.0 } else { f64::from(lost / pings as f32) };
+    gauge(encoder, "link_loss", "The share of the latest pings that was lost, 0 to 1", loss)?;
+    let mut latencies: Vec<f64> =
+        links().filter_map(|link| link.latency).map(|latency| latency.as_secs_f64()).collect();
+    latencies.sort_unstable_by(f64::total_cmp);
+    let middle = latencies.get(latencies.len() / 2).copied().unwrap_or(0.0);
+    let help = "How long pings take there and back, the median of the links, in seconds";
+    gauge(encoder, "link_latency_seconds", help, middle)?;
+    let phi = heard.iter().filter_map(|(_, contact)| contact.phi).fold(0.0, f32::max);
+    gauge(encoder, "phi_max", "The largest suspicion level of those watched", f64::from(phi))
+}
+
 fn condition(encoder: &mut DescriptorEncoder<'_>, condition: &Condition) -> fmt::Result {
     let member = matches!(condition.standing, Standing::Member);
     for (name, help, value) in [
@@ -124,6 +164,14 @@ fn condition(encoder: &mut DescriptorEncoder<'_>, condition: &Condition) -> fmt:
     gauge(encoder, "local_health", help, u32::from(condition.local_health))?;
     let help = "Seconds since the protocol's task last did something";
     gauge(encoder, "last_tick_age_seconds", help, condition.last_tick.as_secs_f64())
+}
+
+fn quorum(encoder: &mut DescriptorEncoder<'_>, quorum: &Quorum) -> fmt::Result {
+    let help = "1 while this node is on the side of a majority, by what that is of";
+    let mut family = encoder.encode_descriptor("quorum", help, None, MetricType::Gauge)?;
+    let majority = u32::from(quorum.verdict() == Verdict::Majority);
+    let basis = quorum.basis().as_str();
+    ConstGauge::new(majority).encode(family.encode_family(&[("basis", basis)])?)
 }
 
 fn gauge<N>(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: N) -> fmt::Result

@@ -6,6 +6,7 @@ pub(crate) mod http;
 mod log;
 mod metrics;
 mod options;
+mod sessions;
 mod signals;
 
 use std::time::Duration;
@@ -17,10 +18,11 @@ use crate::output;
 use http::{Endpoint, Hosts};
 use log::Log;
 use options::Options;
-pub(crate) use options::{Args, DEFAULT_HTTP_PORT};
+pub(crate) use options::{Args, DEFAULT_HTTP_PORT, DEFAULT_SESSIONS};
+pub(crate) use sessions::Sessions;
 pub(crate) use signals::Signals;
 
-/// A leaving node waits so long for acknowledgements.
+/// A leaving node, or a session of it, waits so long for acknowledgements.
 pub(crate) const LEAVE_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Runs the agent until a signal, or a request to leave.
@@ -39,6 +41,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 async fn serve(options: Options, mut signals: Signals) -> Result<(), Failure> {
     let listener = http::bind(options.http()?).await?;
     let hosts = if options.http_any_address() { Hosts::Any } else { Hosts::Addresses };
+    let (template, most) = (options.session_template(), options.sessions());
     let node = tokio::select! {
         node = options.builder().start() => node.map_err(not_started)?,
         signal = signals.next() => {
@@ -46,7 +49,8 @@ async fn serve(options: Options, mut signals: Signals) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    let mut endpoint = Endpoint::start(listener, node.clone(), hosts)?;
+    let sessions = Sessions::start(node.clone(), template, most);
+    let mut endpoint = Endpoint::start(listener, node.clone(), sessions.clone(), hosts)?;
     // Whoever starts an agent may close the pipe once it has read this; the agent goes on.
     let _ = output::line(&format!(
         "listening gossip={} http={} name={}",
@@ -57,6 +61,7 @@ async fn serve(options: Options, mut signals: Signals) -> Result<(), Failure> {
     let stopped = tokio::select! {
         signal = signals.next() => {
             tracing::info!(reason = signal, "leaving");
+            sessions.leave().await;
             let left = node.leave(LEAVE_DEADLINE).await;
             tracing::info!(acknowledged = left.acknowledged, "left");
             false

@@ -16,6 +16,11 @@ use crate::input;
 /// The port of the HTTP endpoint unless another is set.
 pub(crate) const DEFAULT_HTTP_PORT: u16 = 7947;
 
+/// So many sessions may be live at once unless another number is set.
+pub(crate) const DEFAULT_SESSIONS: u16 = 256;
+
+const SESSIONS_MAX: u16 = 4_096;
+
 const DEFAULT_CLUSTER: &str = "headcount";
 
 /// The options of one agent. Lists of a file and of flags: seeds given as flags replace the
@@ -63,6 +68,11 @@ pub(crate) struct Options {
     #[arg(long)]
     http_any_address: bool,
 
+    /// How many sessions may be live at once, 0 to 4096; 0 refuses all. Default: 256
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(..=i64::from(SESSIONS_MAX)))]
+    #[serde(deserialize_with = "sessions")]
+    sessions: Option<u16>,
+
     /// How long a member may be silent before it is failed; the period is a fifth of it. Default: 5s
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
     #[serde(deserialize_with = "duration")]
@@ -82,6 +92,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "WAY", value_parser = input::exchange)]
     #[serde(deserialize_with = "exchange")]
     exchange: Option<Exchange>,
+
+    /// A voter of which a majority is told, by name; repeat it for more, the same at every member
+    #[arg(long, value_name = "NAME", value_parser = input::name)]
+    #[serde(deserialize_with = "voters")]
+    voter: Vec<String>,
+
+    /// How many members are expected, to tell a majority of, instead of naming voters
+    #[arg(long, value_name = "MEMBERS", conflicts_with = "voter")]
+    expected_size: Option<usize>,
 
     /// How long dead members are kept and shown. Default: 5m
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
@@ -103,12 +122,25 @@ impl Options {
         let text = fs::read_to_string(path).map_err(|error| {
             Failure::input(&file, format!("cannot be read: {error}; give --config a TOML file"))
         })?;
-        toml::from_str(&text).map_err(|error| Failure::input(file, error.to_string().trim_end()))
+        let options: Options = toml::from_str(&text)
+            .map_err(|error| Failure::input(&file, error.to_string().trim_end()))?;
+        if !options.voter.is_empty() && options.expected_size.is_some() {
+            let problem = "expected_size does not go with voter; keep the one that a majority is \
+                           to be told of";
+            return Err(Failure::input(file, problem));
+        }
+        Ok(options)
     }
 
     /// These flags, and the file's value for whatever they do not say.
     pub(crate) fn over(self, file: Options) -> Options {
         let tags: BTreeMap<String, String> = file.tag.into_iter().chain(self.tag).collect();
+        // Both say what a majority is of.
+        let of_flags = !self.voter.is_empty() || self.expected_size.is_some();
+        let (voter, expected_size) = match of_flags {
+            true => (self.voter, self.expected_size),
+            false => (file.voter, file.expected_size),
+        };
         Options {
             name: self.name.or(file.name),
             cluster: self.cluster.or(file.cluster),
@@ -119,10 +151,13 @@ impl Options {
             zone: self.zone.or(file.zone),
             http: self.http.or(file.http),
             http_any_address: self.http_any_address || file.http_any_address,
+            sessions: self.sessions.or(file.sessions),
             detection_time: self.detection_time.or(file.detection_time),
             period: self.period.or(file.period),
             detector: self.detector.or(file.detector),
             exchange: self.exchange.or(file.exchange),
+            voter,
+            expected_size,
             tombstone_ttl: self.tombstone_ttl.or(file.tombstone_ttl),
             history: self.history.or(file.history),
         }
@@ -145,6 +180,18 @@ impl Options {
     /// Whether HTTP may be served, and asked for, under any address and name.
     pub(crate) fn http_any_address(&self) -> bool {
         self.http_any_address
+    }
+
+    /// How many sessions may be live at once.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.unwrap_or(DEFAULT_SESSIONS).into()
+    }
+
+    /// A node for a session of this agent: as its own, but for what makes that one itself.
+    pub(crate) fn session_template(&self) -> Builder {
+        let own = self.clone();
+        let (name, advertise, zone) = (None, None, None);
+        Options { name, advertise, zone, seed: Vec::new(), tag: Vec::new(), ..own }.builder()
     }
 
     /// The node that these options describe.
@@ -179,6 +226,12 @@ impl Options {
         }
         if let Some(exchange) = self.exchange {
             builder = builder.exchange(exchange);
+        }
+        if !self.voter.is_empty() {
+            builder = builder.voters(self.voter);
+        }
+        if let Some(size) = self.expected_size {
+            builder = builder.expected_size(size);
         }
         if let Some(ttl) = self.tombstone_ttl {
             builder = builder.tombstone_ttl(ttl);
@@ -218,6 +271,13 @@ fn parsed<T, E: Error>(text: &str, parse: fn(&str) -> Result<T, String>) -> Resu
     parse(text).map_err(|problem| E::custom(format!("{text:?} {problem}")))
 }
 
+fn sessions<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u16>, D::Error> {
+    match u16::deserialize(value)? {
+        count @ ..=SESSIONS_MAX => Ok(Some(count)),
+        count => Err(D::Error::custom(format!("{count} is out of range; use 0 to {SESSIONS_MAX}"))),
+    }
+}
+
 fn address<'de, D: Deserializer<'de>>(value: D) -> Result<Option<SocketAddr>, D::Error> {
     parsed(&String::deserialize(value)?, input::address).map(Some)
 }
@@ -236,6 +296,15 @@ fn exchange<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Exchange>, D::
 
 fn seeds<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
     Vec::<String>::deserialize(value)?.iter().map(|seed| parsed(seed, input::host_port)).collect()
+}
+
+fn voters<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(value)?;
+    if names.is_empty() {
+        let problem = "is empty; name 1 to 101 voters, or leave it out and no majority is asserted";
+        return Err(D::Error::custom(problem));
+    }
+    names.iter().map(|name| parsed(name, input::name)).collect()
 }
 
 fn tags<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<(String, String)>, D::Error> {
@@ -263,10 +332,12 @@ mod tests {
             zone = "east"
             http = "127.0.0.1:0"
             http_any_address = true
+            sessions = 8
             detection_time = "3s"
             period = "500ms"
             detector = "swim"
             exchange = "stream"
+            voter = ["a", "b", "c"]
             tombstone_ttl = "10m"
             history = "/var/lib/headcount/history"
             "#,
@@ -274,12 +345,25 @@ mod tests {
         .expect("all keys are known");
         assert_eq!(options.seed.len(), 2);
         assert_eq!(options.tag, [("role".to_owned(), "api".to_owned())]);
+        assert_eq!(options.sessions(), 8);
         assert_eq!(options.detection_time, Some(Duration::from_secs(3)));
         assert_eq!(options.period, Some(Duration::from_millis(500)));
         assert_eq!(options.detector, Some(Detector::Swim));
         assert_eq!(options.exchange, Some(Exchange::Stream));
+        assert_eq!(options.voter, ["a", "b", "c"]);
         assert_eq!(options.tombstone_ttl, Some(Duration::from_secs(600)));
         assert_eq!(options.history, Some(PathBuf::from("/var/lib/headcount/history")));
+        assert_eq!(file("expected_size = 5").expect("a number").expected_size, Some(5));
+    }
+
+    #[test]
+    fn flags_say_anew_what_a_majority_is_of() {
+        let voters = Options { voter: vec!["a".to_owned()], ..Options::default() };
+        let size = Options { expected_size: Some(5), ..Options::default() };
+        let of = |options: Options| (options.voter, options.expected_size);
+        assert_eq!(of(size.clone().over(voters.clone())), (vec![], Some(5)));
+        assert_eq!(of(voters.clone().over(size)), (vec!["a".to_owned()], None));
+        assert_eq!(of(Options::default().over(voters.clone())), of(voters));
     }
 
     #[test]
@@ -289,8 +373,11 @@ mod tests {
             ("period = \"5\"", ["line 1", "period", "200ms"]),
             ("seed = [\"host\"]", ["line 1", "seed", "host:port"]),
             ("bind = 7946", ["line 1", "bind", "expected a string"]),
+            ("sessions = 4097", ["line 1", "sessions", "0 to 4096"]),
             ("detector = \"phi\"", ["line 1", "detector", "lifeguard"]),
             ("exchange = \"merkle\"", ["line 1", "exchange", "sketch"]),
+            ("voter = [\"a\", \"\"]", ["line 1", "voter", "1 to 255 bytes"]),
+            ("voter = []", ["line 1", "is empty", "1 to 101 voters"]),
         ] {
             let error = file(text).expect_err(text).to_string();
             assert!(hints.iter().all(|hint| error.contains(hint)), "{error}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use headcount::{Detector, Leave, Life, Members, Node};
+use headcount::{Builder, Detector, Leave, Life, Members, Node};
 
 use crate::agent::not_started;
 use crate::failure::Failure;
@@ -45,18 +45,16 @@ impl Cluster {
         Ok(())
     }
 
+    /// A node of this cluster, without a name and a place.
+    pub(crate) fn template(&self) -> Builder {
+        Node::builder(CLUSTER).period(self.period).detector(self.detector)
+    }
+
     async fn start(&mut self, at: usize) -> Result<(), Failure> {
         let seed = self.first().map(Node::address);
         let name = self.places[at].name.clone();
-        let node = Node::builder(CLUSTER)
-            .name(&name)
-            .bind("127.0.0.1:0")
-            .seeds(seed)
-            .period(self.period)
-            .detector(self.detector)
-            .start()
-            .await
-            .map_err(not_started)?;
+        let node = self.template().name(&name).bind("127.0.0.1:0").seeds(seed);
+        let node = node.start().await.map_err(not_started)?;
         tokio::spawn(self.sightings.clone().record(name, node.events()));
         self.places[at].node = Some(node);
         Ok(())

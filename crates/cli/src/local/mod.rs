@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use headcount::Detector;
 
-use crate::agent::Signals;
 use crate::agent::http::{self, Endpoint, Hosts};
+use crate::agent::{DEFAULT_SESSIONS, Sessions, Signals};
 use crate::failure::Failure;
 use crate::{input, output};
 use cluster::Cluster;
@@ -90,7 +90,8 @@ async fn keep(cluster: &Cluster, json: bool) -> Result<(), Failure> {
     let Some(node) = cluster.first() else { return Ok(()) };
     let listener = http::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
     let mut signals = Signals::listen()?;
-    let mut endpoint = Endpoint::start(listener, node.clone(), Hosts::Addresses)?;
+    let sessions = Sessions::start(node.clone(), cluster.template(), DEFAULT_SESSIONS.into());
+    let mut endpoint = Endpoint::start(listener, node.clone(), sessions.clone(), Hosts::Addresses)?;
     let address = endpoint.address();
     let text = format!(
         "\n{} nodes go on until Ctrl-C. Another terminal can look at {}:\n  \
@@ -108,6 +109,7 @@ async fn keep(cluster: &Cluster, json: bool) -> Result<(), Failure> {
         _ = endpoint.left() => {}
     }
     endpoint.stop().await;
+    sessions.leave().await;
     Ok(())
 }
 

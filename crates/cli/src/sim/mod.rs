@@ -8,6 +8,7 @@ mod compare;
 mod detect;
 mod plot;
 mod progress;
+mod quality;
 mod replay;
 mod run;
 mod scale;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Adapt(adapt::Args),
     /// Judges the early warning of members that degrade, beside plain thresholds
     Warn(warn::Args),
+    /// Measures how soon and how often wrong heartbeat detectors are, by their thresholds
+    Quality(quality::Args),
     /// Simulates a long time in which members fail and return, and compares a node's history with it
     Week(week::Args),
 }
@@ -69,6 +72,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Detect(args) => detect::run(&args),
         Command::Adapt(args) => adapt::run(&args),
         Command::Warn(args) => warn::run(&args),
+        Command::Quality(args) => quality::run(&args),
         Command::Week(args) => week::run(&args),
     }
 }

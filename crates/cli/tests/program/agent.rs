@@ -55,6 +55,33 @@ fn agents_joined_through_any_of_them_list_the_same_members() {
 }
 
 #[test]
+fn the_health_of_the_cluster_falls_when_one_dies_and_links_are_shown() {
+    let [a, b, c] = cluster();
+    let health = || headcount(&["health", "--json", "--agent", &a.http]).json();
+    eventually("links are known", || {
+        let contacts = health()["contacts"].as_array().expect("a list").clone();
+        contacts.len() == 2
+            && contacts.iter().all(|of| of["link"]["latency_ms"].as_f64() > Some(0.0))
+    });
+    let well = health();
+    assert_eq!((&well["level"], &well["present"]), (&"HEALTHY".into(), &3.into()), "{well}");
+    assert_eq!((&well["missing"], &well["cause"]), (&0.into(), &Value::Null), "{well}");
+    let shown = headcount(&["members", "--agent", &a.http]).stdout;
+    assert!(shown.lines().any(|line| line.starts_with("b ") && line.contains(" ms  ")), "{shown}");
+    c.kill();
+    eventually("one of three is missing", || health()["level"] == "CRITICAL");
+    let ill = health();
+    assert_eq!((&ill["present"], &ill["missing"]), (&2.into(), &1.into()), "{ill}");
+    assert_eq!(ill["cause"], "members_failed", "{ill}");
+    let told = headcount(&["health", "--agent", &b.http]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    let scraped = || a.ask("GET", "/metrics", "").1;
+    let says = |what: &str| scraped().lines().any(|line| line == what);
+    eventually("it is measured", || says("headcount_health_level 2"));
+    assert!(says("headcount_members_missing 1") && scraped().contains("event=\"health_changed\""));
+}
+
+#[test]
 fn a_census_asks_all_and_says_who_does_not_answer() {
     let [a, b, c] = cluster();
     let census = |agent: &Agent| {
@@ -119,6 +146,34 @@ fn a_failed_member_is_explained() {
     let unknown = headcount(&["explain", "nobody", "--agent", &a.http]);
     assert_eq!(unknown.code, Some(2));
     assert!(unknown.stderr.contains("no member of this name"), "{}", unknown.stderr);
+}
+
+#[test]
+fn two_of_three_voters_are_a_majority_and_one_of_them_is_none() {
+    let voters: Vec<&str> = ["a", "b", "c"].iter().flat_map(|name| ["--voter", name]).collect();
+    let fast = ["--detection-time", "1s"];
+    let options = [&fast[..], &voters[..]].concat();
+    let a = Agent::start("a", &options);
+    let b = Agent::start("b", &[&options[..], &["--seed", &a.gossip]].concat());
+    let said = |agent: &Agent| headcount(&["quorum", "--json", "--agent", &agent.http]).json();
+    let majority = |view: &Value| {
+        let fields = [
+            "basis", "excess", "heard", "lease_s", "majority", "need", "node", "of", "silent",
+            "verdict",
+        ];
+        assert_eq!(keys(view), fields);
+        let silent = view["silent"].as_array().map_or(0, Vec::len);
+        view["majority"] == true
+            && (silent, &view["heard"], &view["need"]) == (1, &2.into(), &2.into())
+    };
+    eventually("a majority of both", || majority(&said(&a)) && majority(&said(&b)));
+    let measured = |what: &str| a.ask("GET", "/metrics", "").1.contains(what);
+    eventually("it is measured", || measured("headcount_quorum{basis=\"voters\"} 1"));
+    assert!(measured("event=\"quorum_changed\""));
+    b.kill();
+    let expected = "lost  heard 1 of 3 voters, 2 needed\n  not heard: b, c\n";
+    eventually("none", || headcount(&["quorum", "--agent", &a.http]).stdout == expected);
+    assert!(measured("headcount_quorum{basis=\"voters\"} 0"));
 }
 
 #[test]

@@ -18,6 +18,8 @@ fn a_flag_that_cannot_be_is_named_with_its_remedy() {
     agent("--period", "5", &["unit", "200ms"]);
     agent("--detector", "phi", &["observers, lifeguard or swim"]);
     agent("--exchange", "merkle", &["auto, full, sketch or stream"]);
+    agent("--voter", "", &["is no name", "1 to 255 bytes"]);
+    agent("--expected-size", "few", &["invalid digit"]);
     let local = |flag: &str, value: &str, hints: &[&str]| {
         refused(&["local", flag, value], &[&[flag, value], hints].concat());
     };
@@ -42,6 +44,11 @@ fn a_setting_out_of_range_is_named_with_its_range() {
     let tag = format!("k={}", "v".repeat(300));
     refused(&[&agent[..], &["--tag", &tag]].concat(), &["tags", "256"]);
     refused(&["local", "--period", "1ms"], &["period", "10ms"]);
+    let twice = ["--voter", "a", "--voter", "b", "--voter", "a"];
+    refused(&[&agent[..], &twice].concat(), &["voters", "\"a\" twice", "each name once"]);
+    refused(&[&agent[..], &["--expected-size", "0"]].concat(), &["expected_size", "1 to 101"]);
+    let both = ["--voter", "a", "--expected-size", "3"];
+    refused(&[&agent[..], &both].concat(), &["--voter", "--expected-size"]);
 }
 
 #[test]
@@ -67,6 +74,8 @@ fn a_config_file_names_its_own_errors() {
     refused(&["agent", "--config", path], &[path, "cannot be read"]);
     fs::write(&file, "name = \"a\"\nperiods = \"1s\"\n").expect("written");
     refused(&["agent", "--config", path], &[path, "line 2", "unknown field `periods`", "`period`"]);
+    fs::write(&file, "voter = [\"a\"]\nexpected_size = 3\n").expect("written");
+    refused(&["agent", "--config", path], &[path, "expected_size does not go with voter"]);
     fs::write(&file, "bind = \"127.0.0.1\"\n").expect("written");
     refused(&["agent", "--config", path], &[path, "line 1", "bind", "ip:port"]);
 }

@@ -4,5 +4,6 @@ mod agent;
 mod bad_input;
 mod local;
 mod plot;
+mod sessions;
 mod sim;
 mod support;

@@ -104,6 +104,32 @@ fn a_page_is_whole_and_loads_nothing() {
 }
 
 #[test]
+fn curves_of_detectors_are_printed_and_drawn() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("quality.html");
+    let file = file.to_str().expect("text");
+    let args = ["sim", "quality", "--only", "calm", "--seeds", "1..2"];
+    let ended = headcount(&[&args[..], &["--html", file, "--json"]].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let html = fs::read_to_string(file).expect("it is there");
+    assert!(elements(&html).expect("well-formed").iter().any(|element| element == "svg"));
+    assert!(html.contains("aria-label=\"Trace calm, 1 runs. "));
+    let json = ended.json();
+    assert_eq!(keys(&json), ["beside", "traces"]);
+    let traced = &json["traces"][0];
+    assert_eq!(keys(traced), ["curves", "runs", "trace"]);
+    let curve = &traced["curves"][0];
+    assert_eq!(keys(curve), ["points", "policy", "reference", "swept"]);
+    let fields = ["accuracy", "crash_s", "detection_s", "mistake_s", "mistakes", "mistakes_per_s"];
+    assert_eq!(keys(&curve["points"][0]), [&fields[..], &["threshold", "worst_s"]].concat());
+    let shown = headcount(&[&args[..], &["--within", "300ms"]].concat());
+    assert!(shown.stdout.starts_with("| calm "), "{}", shown.stdout);
+    refused(&["sim", "quality", "--only", "storm"], &["storm", "calm, bursts", "mixed"]);
+    refused(&[&args[..], &["--html", "/nowhere/page.html"]].concat(), &["name another file"]);
+    refused(&[&args[..], &["--within", "1"]].concat(), &["200ms or 5s"]);
+}
+
+#[test]
 fn the_check_of_pages_finds_what_is_wrong() {
     let page = |body: &str| format!("<!DOCTYPE html>\n<p>{body}</p>");
     assert_eq!(

@@ -172,6 +172,11 @@ impl Agent {
         self.ask_as(&self.http, method, path, header)
     }
 
+    /// Asks over HTTP with a body.
+    pub(crate) fn send(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        self.exchange(&self.http, method, path, "", body)
+    }
+
     /// Asks as somebody would who knows the agent's host by the name `host`.
     pub(crate) fn ask_as(
         &self,
@@ -180,11 +185,23 @@ impl Agent {
         path: &str,
         header: &str,
     ) -> (u16, String) {
+        self.exchange(host, method, path, header, "")
+    }
+
+    fn exchange(
+        &self,
+        host: &str,
+        method: &str,
+        path: &str,
+        header: &str,
+        body: &str,
+    ) -> (u16, String) {
         let address: SocketAddr = self.http.parse().expect("an address");
         let mut stream = TcpStream::connect(address).expect("it listens");
         stream.set_read_timeout(Some(HANG)).expect("not zero");
         let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
-        write!(stream, "{head}{header}Content-Length: 0\r\n\r\n").expect("it reads");
+        let length = body.len();
+        write!(stream, "{head}{header}Content-Length: {length}\r\n\r\n{body}").expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("text");
         let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
@@ -225,8 +242,9 @@ pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// The fields of a view as JSON, sorted; `census` besides when one was asked for.
-pub(crate) const VIEW_FIELDS: [&str; 9] = [
+pub(crate) const VIEW_FIELDS: [&str; 10] = [
     "agree",
+    "contacts",
     "differing_at_most",
     "failed_lately",
     "live",

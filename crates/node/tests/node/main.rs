@@ -7,3 +7,4 @@ mod hostile;
 mod joining;
 mod lifecycle;
 mod membership;
+mod quorum;

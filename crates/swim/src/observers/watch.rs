@@ -102,6 +102,7 @@ impl Engine {
             _ => self.answer_time(id),
         };
         let ping = Ping { target, life, address, sent: now, timeout, purpose, by_stream };
+        self.polls.asked(id, nonce, now);
         let waits = self.observers.pings.insert(nonce, ping);
         self.stats.probes += u64::from(waits);
         waits.then_some((ping, nonce))

@@ -9,11 +9,11 @@ const POINTS: usize = 400;
 
 /// A curve that goes up and down in steps: each value holds up to the next point.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Curve {
-    pub(super) name: String,
-    pub(super) points: Vec<(f64, f64)>,
+pub(in crate::sim) struct Curve {
+    pub(in crate::sim) name: String,
+    pub(in crate::sim) points: Vec<(f64, f64)>,
     /// A row of the table below the chart.
-    pub(super) numbers: Vec<String>,
+    pub(in crate::sim) numbers: Vec<String>,
 }
 
 /// The shares for which tables tell when they are reached.

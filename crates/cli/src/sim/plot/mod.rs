@@ -1,8 +1,8 @@
 //! `headcount sim plot`: runs of a scenario as one HTML page that needs no network.
 
-mod chart;
-mod curves;
-mod page;
+pub(in crate::sim) mod chart;
+pub(in crate::sim) mod curves;
+pub(in crate::sim) mod page;
 mod timeline;
 
 use std::fs;

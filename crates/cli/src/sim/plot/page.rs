@@ -1,7 +1,7 @@
 //! The page around the pictures.
 
 use crate::html::{self, escape, table};
-use crate::sim::plot::chart::Chart;
+use crate::sim::plot::chart::{Chart, Shape};
 use crate::sim::plot::curves::{self, Curve};
 use crate::sim::plot::{Plot, timeline};
 
@@ -40,7 +40,7 @@ fn knowledge(plot: &Plot<'_>) -> String {
         title: "Nodes that know",
         x: "time since the change (s)",
         y: "nodes that know (%)",
-        share: true,
+        shape: Shape::Share,
         until: None,
         curves: &curves,
     };
@@ -55,7 +55,7 @@ fn detection(plot: &Plot<'_>) -> String {
         title: "Detection latency",
         x: "time since the crash (s)",
         y: "crashes (%)",
-        share: true,
+        shape: Shape::Share,
         until: None,
         curves: &curves,
     };
@@ -69,7 +69,7 @@ fn traffic(plot: &Plot<'_>) -> String {
         title: "Bytes sent over time",
         x: "time since the scenario's start (s)",
         y: "bytes sent by a node (B/s)",
-        share: false,
+        shape: Shape::Amount,
         until: plot.stories.first().map(|story| story.virtual_s),
         curves: &curves,
     };
@@ -84,7 +84,7 @@ fn senders(plot: &Plot<'_>) -> String {
         title: "Bytes sent, by node",
         x: "bytes sent by a node (B/s)",
         y: "nodes (%)",
-        share: true,
+        shape: Shape::Share,
         until: None,
         curves: &curves,
     };
@@ -135,7 +135,14 @@ fn section(chart: &Chart<'_>, text: &str, titles: &[String]) -> String {
     figure(chart.title, text, &chart.svg(), &chart.legend(), &table(titles, &rows))
 }
 
-fn figure(title: &str, text: &str, picture: &str, legend: &str, numbers: &str) -> String {
+/// A picture with its legend, and its numbers to be unfolded.
+pub(in crate::sim) fn figure(
+    title: &str,
+    text: &str,
+    picture: &str,
+    legend: &str,
+    numbers: &str,
+) -> String {
     format!(
         "<section>\n<h2>{}</h2>\n<p>{}</p>\n<figure>\n{picture}<figcaption>\n{legend}</figcaption>\n\
          </figure>\n<details>\n<summary>Numbers</summary>\n{numbers}</details>\n</section>\n",

@@ -1,5 +1,5 @@
 //! A long time in a cluster whose members fail and return, and what one of them makes of it: its
-//! [`History`] beside what really happened.
+//! history beside what really happened.
 
 mod actual;
 mod chronicle;
@@ -28,7 +28,8 @@ pub const DETECTION_TIME: Duration = Duration::from_secs(25);
 /// What is to be simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Week {
-    /// How many members there are beside the one that observes, 3 to 10,000.
+    /// How many members there are beside the one that observes, 3 to 10,000. Of few, all may be down at
+    /// once; then the observer hears nobody, and what happens is not observed.
     pub members: usize,
     /// How long, an hour to a year.
     pub span: Duration,

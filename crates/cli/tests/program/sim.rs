@@ -276,13 +276,13 @@ fn detectors_are_measured_side_by_side() {
 
 #[test]
 fn a_history_is_compared_with_what_happened() {
-    let args = ["--members", "4", "--span", "6h", "--mean-uptime", "1h", "--seed", "3"];
+    let args = ["--members", "8", "--span", "6h", "--mean-uptime", "1h", "--seed", "3"];
     let ended = headcount(&[&["sim", "week", "--json"], &args[..]].concat());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let told = ended.json();
-    assert_eq!((&told["wrong"], told["compared"].as_array().map(Vec::len)), (&0.into(), Some(4)));
+    assert_eq!((&told["wrong"], told["compared"].as_array().map(Vec::len)), (&0.into(), Some(8)));
     assert!(told["report"]["cluster"]["failures"].as_u64() > Some(3), "{told}");
     let text = headcount(&[&["sim", "week"], &args[..]].concat()).stdout;
-    assert!(text.contains("4 of 4 histories are what happened"), "{text}");
+    assert!(text.contains("8 of 8 histories are what happened"), "{text}");
     refused(&["sim", "week", "--members", "1"], &["members", "3 to 10000"]);
 }

@@ -151,12 +151,6 @@ impl History {
         self.members.get(&id)
     }
 
-    /// Whether a member is there, as far as the observer was told.
-    pub fn presence(&self, id: MemberId) -> Presence {
-        let tally = self.members.get(&id).map(|member| member.tally(&self.watch, self.latest_ms));
-        tally.map_or(Presence::Unseen, |tally| tally.presence)
-    }
-
     /// What must have happened meanwhile, if these members and no others are shown now: for readers
     /// that missed events.
     pub fn missed<'a>(

@@ -266,6 +266,34 @@ fn assert_not_in_vain(counts: &Counts, sequences: f64) {
     }
 }
 
+#[test]
+fn answers_that_are_long_on_their_way_do_not_outlast_a_cut() {
+    let engine = EngineSettings {
+        voters: vec!["n0-n4".to_owned()],
+        detector: Some(Detector::Swim),
+        ..EngineSettings::default()
+    };
+    let (at, by) = (20 * SEC, 11 * SEC / 4);
+    let delay = Fault::Delay { at, until: None, nodes: vec!["n4".to_owned()], random: 0, by };
+    // The cut comes at many points of the rounds in which the votes are renewed.
+    let cut = Fault::Partition {
+        at: 40 * SEC,
+        until: Some(600 * SEC),
+        sides: vec![vec!["n3".to_owned(), "n4".to_owned()]],
+        random: 0,
+        cut: Some(10 * SEC),
+        open: 83 * SEC / 10,
+    };
+    let scenario = Scenario::new("late", 5, 600 * SEC)
+        .engine(engine)
+        .start(Start { known: true, ..Start::default() })
+        .fault(delay)
+        .fault(cut)
+        .expect(Expect { no_false_failures: false, ..Expect::default() });
+    let report = Simulation::new(&scenario, 1).expect("a scenario").run();
+    judge(&report, &scenario, &mut Counts::new());
+}
+
 const SMALL: [usize; 8] = [3, 3, 4, 5, 6, 7, 8, 9];
 const LARGE: [usize; 5] = [11, 16, 25, 33, 50];
 

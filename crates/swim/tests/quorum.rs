@@ -136,6 +136,31 @@ fn the_end_of_a_lease_is_told_when_it_ends_and_not_when_something_else_happens_n
 }
 
 #[test]
+fn an_answer_that_comes_late_is_worth_what_it_was_when_it_was_asked_for() {
+    let mut net = Net::converged(3, &voters(&[0, 1, 2]));
+    net.run(SEC * 10);
+    let mut asker = net.kill(0);
+    let (begin, mut last, mut answers) = (net.now, net.now, Vec::new());
+    while let Some(at) = asker.poll_timeout().filter(|at| *at <= begin + SEC * 3) {
+        asker.tick(at);
+        while let Some(asked) = asker.poll_transmit(at) {
+            let Some(place) = (1..3).find(|place| address(*place) == asked.to) else { continue };
+            last = at;
+            net.engine(place).receive(at, address(0), &asked.bytes);
+            while let Some(said) = net.engine(place).poll_transmit(at) {
+                answers.extend((said.to == address(0)).then_some((place, said.bytes)));
+            }
+        }
+    }
+    let late = last + SEC * 4;
+    for (place, answer) in &answers {
+        asker.receive(late, address(*place), answer);
+    }
+    let lease = asker.quorum(late).lease.expect("a majority, for a moment");
+    assert!(lease <= last + SEC * 5, "asked at {last}, heard at {late}, until {lease}");
+}
+
+#[test]
 fn even_halves_are_a_minority_on_both_sides() {
     for config in [voters(&[0, 1, 2, 3]), expecting(4)] {
         let mut net = Net::converged(4, &config);

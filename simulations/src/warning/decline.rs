@@ -93,11 +93,11 @@ impl Decline {
             match self {
                 Decline::None => return Vec::new(),
                 Decline::SlowLeak => {
-                    let per_message = Duration::from_micros(100).mul_f64(2_500_f64.powf(share));
+                    let per_message = Duration::from_micros(whole(100.0 * 2_500_f64.powf(share)));
                     faults.push(Fault::Slow(Slow { per_message, ..slow }));
                 }
                 Decline::GrowingPauses if number % 2 == 0 => {
-                    let pause = Duration::from_millis(100).mul_f64(27_f64.powf(share));
+                    let pause = Duration::from_millis(whole(100.0 * 27_f64.powf(share)));
                     faults.push(freeze(at, pause, ill));
                 }
                 Decline::GrowingPauses => {}
@@ -114,7 +114,7 @@ impl Decline {
                     });
                 }
                 Decline::Overload => {
-                    let cpu = 0.5 * 0.004_f64.powf(share);
+                    let cpu = whole(5_000.0 * 0.004_f64.powf(share)) as f64 / 10_000.0;
                     let per_message = Duration::from_micros(500);
                     faults.push(Fault::Slow(Slow { per_message, cpu, ..slow }));
                 }
@@ -123,6 +123,11 @@ impl Decline {
         faults.push(Fault::Crash { at: ENDS, nodes, random: 0, silent: true });
         faults
     }
+}
+
+/// Rounded, so that it is the same on every machine, and in a file.
+fn whole(value: f64) -> u64 {
+    value.round() as u64
 }
 
 fn freeze(at: Duration, pause: Duration, node: &str) -> Fault {
@@ -134,7 +139,7 @@ fn freeze(at: Duration, pause: Duration, node: &str) -> Fault {
 fn disturbances(luck: &mut Random, pausing: [String; 2]) -> Vec<Fault> {
     let mut some_time = |before: Duration| {
         let within = before - SETTLES - SECOND * 40;
-        SETTLES + within.mul_f64(luck.unit())
+        SETTLES + Duration::from_millis(whole(within.as_millis() as f64 * luck.unit()))
     };
     let mut faults: Vec<Fault> =
         pausing.iter().map(|node| freeze(some_time(LASTS), SECOND, node)).collect();

@@ -88,10 +88,12 @@ impl TwoWindow {
         let gap = micros_between(self.last, now);
         let (short_us, long_us) = (f64::from(self.short_us), f64::from(self.long_us));
         let mut interval = f64::from(self.interval_us);
-        // How many heartbeats this one is after the last one. None: it was taken for lost.
+        // How many heartbeats this one is after the last one. None: it was taken for lost. Mostly it
+        // is the next one, and nothing needs to be divided to see that.
+        let one = (gap - long_us).abs() < interval / 2.0;
         let least = u64::from(self.heartbeats == 1);
-        let steps = (((gap - long_us) / interval + 1.5) as u64).max(least) as f64;
-        let one = (0.5..1.5).contains(&steps);
+        let number = |late: f64| ((late / interval + 1.5) as u64).max(least) as f64;
+        let steps = if one { 1.0 } else { number(gap - long_us) };
         self.astray = if one { self.astray.saturating_sub(1) } else { self.astray + 3 };
         if self.astray >= ASTRAY {
             self.begin(now, gap as f32);
@@ -103,11 +105,12 @@ impl TwoWindow {
         if steps >= 1.0 {
             let (place, slope) = weights(points);
             let late = gap - long_us - skipped;
-            interval = (interval + slope * late / steps).max(1.0);
+            let slower = if one { slope * late } else { slope * late / steps };
+            interval = (interval + slower).max(1.0);
             long = interval - (1.0 - place) * late;
             self.heartbeats = points;
         }
-        let (place, _) = weights(points.min(self.short));
+        let place = if self.short == 1 { 1.0 } else { weights(points.min(self.short)).0 };
         let short = interval - (1.0 - place) * (gap - short_us - skipped);
         (self.short_us, self.long_us) = (short as f32, long as f32);
         self.interval_us = interval as f32;
@@ -160,8 +163,8 @@ impl TwoWindow {
 /// slope. One point is all of the end.
 fn weights(points: u16) -> (f64, f64) {
     let points = f64::from(points);
-    let pairs = points * (points + 1.0);
-    ((2.0 * (2.0 * points - 1.0) / pairs).min(1.0), (6.0 / pairs).min(1.0))
+    let share = 1.0 / (points * (points + 1.0));
+    ((2.0 * (2.0 * points - 1.0) * share).min(1.0), (6.0 * share).min(1.0))
 }
 
 #[cfg(test)]

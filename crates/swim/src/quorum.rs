@@ -228,7 +228,7 @@ impl Engine {
                 self.polls.voters.insert(id, voter, due);
                 continue;
             }
-            if let Some((target, address)) = voter.place.filter(|_| self.takes_part()) {
+            if let Some((target, address)) = voter.place.filter(|_| self.asks_voters()) {
                 let nonce = self.rng.random();
                 voter.asked(nonce, now);
                 let ping = Body::Ping { nonce, target: Some(target.process) };
@@ -237,6 +237,13 @@ impl Engine {
             }
             self.polls.voters.insert(id, voter, now + self.config.period);
         }
+    }
+
+    /// Whether this node keeps its votes fresh: one that is held does, so that it has them when it is
+    /// back.
+    fn asks_voters(&self) -> bool {
+        let standing = self.table.standing();
+        self.departure.is_none() && matches!(standing, Standing::Member | Standing::Held)
     }
 
     /// Takes note of where a voter is. One that failed is asked where it was: it may be back, and

@@ -56,6 +56,8 @@ pub(crate) struct Quorums {
     processes: Vec<Process>,
     /// When each node was last sick, by node.
     sick: Vec<Option<Time>>,
+    /// When each was last no member: others may not know it, or where it is.
+    away: Vec<Option<Time>>,
     parted: u64,
     majorities: u64,
     owed: u64,
@@ -81,6 +83,7 @@ impl Quorums {
             links: Links::default(),
             processes: Vec::new(),
             sick: Vec::new(),
+            away: Vec::new(),
             parted: 0,
             majorities: 0,
             owed: 0,
@@ -99,12 +102,18 @@ impl Quorums {
     ) {
         self.links.changed(now, nodes, link);
         self.sick.resize(nodes.max(self.sick.len()), None);
+        self.away.resize(self.sick.len(), None);
     }
 
     /// All nodes that run, at one moment.
     pub(crate) fn looked(&mut self, now: Time, looks: &[Look]) {
-        for look in looks.iter().filter(|look| look.sick) {
-            self.sick[look.node] = Some(now);
+        for look in looks {
+            if look.sick {
+                self.sick[look.node] = Some(now);
+            }
+            if !look.member {
+                self.away[look.node] = Some(now);
+            }
         }
         self.follow_processes(now, looks);
         self.majorities += looks.iter().filter(|look| look.majority).count() as u64;
@@ -178,15 +187,16 @@ impl Quorums {
     }
 
     fn who_should_have_it(&mut self, now: Time, looks: &[Look]) {
+        let lately = |at: Option<Time>| at.is_some_and(|at| at + self.window > now);
         let well = |look: &&Look| {
-            let sick = self.sick[look.node].is_some_and(|at| at + self.window > now);
-            !sick && look.member && look.started + self.grown <= now
+            !lately(self.sick[look.node]) && look.member && look.started + self.grown <= now
         };
         let well: Vec<Look> = looks.iter().filter(well).copied().collect();
         let trouble = well.len() < looks.len();
         for look in &well {
             let reaches = |other: &&Look| {
-                other.node == look.node || self.links.sound(now, self.window, look.node, other.node)
+                let sound = self.links.sound(now, self.window, look.node, other.node);
+                other.node == look.node || (sound && !lately(self.away[other.node]))
             };
             let reached: Vec<&Look> = well.iter().filter(reaches).collect();
             let votes = reached.iter().filter(|other| other.votes).count();
@@ -318,6 +328,28 @@ mod tests {
         let (passes, metrics) = checks(50, &[1], &[0, 2, 3, 4]);
         assert_eq!(passes, [true, true]);
         assert_eq!(metrics["quorum_majorities_owed_beside_trouble"], 4.0);
+    }
+
+    #[test]
+    fn who_is_back_owes_at_once_and_is_owed_nothing_for_a_while() {
+        let settings = EngineSettings { voters: vec!["n0-n2".to_owned()], ..Default::default() };
+        let majorities = [vec![0, 1, 2], vec![0, 2], vec![1, 2]];
+        let passes = majorities.map(|majority| {
+            let mut quorums = Quorums::new(&settings.config()).expect("there are voters");
+            quorums.links_changed(at(0), 3, |_, _| Link::Sound);
+            let look = |node: usize, member: bool| Look {
+                node,
+                votes: true,
+                started: Time::ZERO,
+                sick: node == 2,
+                member,
+                majority: member && majority.contains(&node),
+            };
+            quorums.looked(at(50), &[look(0, true), look(1, false), look(2, true)]);
+            quorums.looked(at(51), &[look(0, true), look(1, true), look(2, true)]);
+            quorums.finish(&mut Metrics::new())[1].pass
+        });
+        assert_eq!(passes, [true, false, true], "node 1 is back, and reaches node 0");
     }
 
     #[test]

@@ -58,7 +58,8 @@ impl Engine {
         behind.dedup();
         match body {
             Body::Ping { nonce, target } => {
-                if self.peers.contains(sender) {
+                let meant = target == Some(self.own_target().process);
+                if meant && self.peers.contains(sender) {
                     self.watch.graded(now, sender, heartbeat.grade);
                 }
                 return self.answer_ping(from, sender, nonce, target, behind, equal);

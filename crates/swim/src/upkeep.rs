@@ -116,8 +116,12 @@ impl Engine {
 
     /// Once per period: says how this node stands with the others.
     pub(crate) fn look_around(&mut self, now: Time) {
-        self.timers.set(Timer::Look, Some(now + self.config.period));
         let quiet = self.config.period * ISOLATED_PERIODS;
+        let next = now + self.config.period;
+        // Once it has heard nobody for so long it says so, not up to a period later.
+        let alone = self.last_heard + quiet + Duration::from_micros(1);
+        let next = if alone > now { next.min(alone) } else { next };
+        self.timers.set(Timer::Look, Some(next));
         let knows_others = !self.peers.is_empty() || self.table.occupancy().roster > 0;
         let cut_off = knows_others && self.takes_part() && self.last_heard + quiet < now;
         if cut_off && !self.isolated {

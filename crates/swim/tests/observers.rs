@@ -168,7 +168,10 @@ fn who_hears_nobody_accuses_nobody_and_is_told_that_it_is_isolated() {
         let isolated =
             net.events.iter().find(|(_, at, event)| *at == 2 && matches!(event, Event::Isolated));
         let took = isolated.map(|(at, _, _)| at.since(begun));
-        assert!(took.is_some_and(|took| took <= config().period * 4), "isolated after {took:?}");
+        assert!(
+            took.is_some_and(|took| took <= config().period * 3 + Duration::from_millis(10)),
+            "isolated after {took:?}"
+        );
         assert_eq!(wronged(&net, is_accusation, &[2]), Vec::<String>::new());
         net.passes = Box::new(|_, _| true);
         net.events.clear();

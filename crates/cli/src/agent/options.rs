@@ -83,6 +83,11 @@ pub(crate) struct Options {
     #[serde(deserialize_with = "duration")]
     period: Option<Duration>,
 
+    /// With lifeguard and swim, how far the period grows while links are calm. Default: the period
+    #[arg(long, value_name = "DURATION", value_parser = input::duration)]
+    #[serde(deserialize_with = "duration")]
+    period_max: Option<Duration>,
+
     /// How members are watched: observers, lifeguard or swim. Default: observers
     #[arg(long, value_name = "DETECTOR", value_parser = input::detector)]
     #[serde(deserialize_with = "detector")]
@@ -154,6 +159,7 @@ impl Options {
             sessions: self.sessions.or(file.sessions),
             detection_time: self.detection_time.or(file.detection_time),
             period: self.period.or(file.period),
+            period_max: self.period_max.or(file.period_max),
             detector: self.detector.or(file.detector),
             exchange: self.exchange.or(file.exchange),
             voter,
@@ -220,6 +226,9 @@ impl Options {
             if let Some(time) = self.detection_time {
                 builder = builder.config(|config| config.detection_time = time);
             }
+        }
+        if let Some(period_max) = self.period_max {
+            builder = builder.config(|config| config.period_max = period_max);
         }
         if let Some(detector) = self.detector {
             builder = builder.detector(detector);
@@ -335,6 +344,7 @@ mod tests {
             sessions = 8
             detection_time = "3s"
             period = "500ms"
+            period_max = "2s"
             detector = "swim"
             exchange = "stream"
             voter = ["a", "b", "c"]
@@ -348,6 +358,7 @@ mod tests {
         assert_eq!(options.sessions(), 8);
         assert_eq!(options.detection_time, Some(Duration::from_secs(3)));
         assert_eq!(options.period, Some(Duration::from_millis(500)));
+        assert_eq!(options.period_max, Some(Duration::from_secs(2)));
         assert_eq!(options.detector, Some(Detector::Swim));
         assert_eq!(options.exchange, Some(Exchange::Stream));
         assert_eq!(options.voter, ["a", "b", "c"]);

@@ -126,6 +126,12 @@ impl Phi {
         self.reaches_at(deviations(level))
     }
 
+    /// Whether the silence at `now` is at least so many deviations longer than the mean and the pause:
+    /// at 3 of them phi is 2.9. Much cheaper than [`Phi::phi`]. False before the first heartbeat.
+    pub fn is_beyond(&self, now: Time, deviations: f64) -> bool {
+        self.reaches_at(deviations).is_some_and(|at| at <= now)
+    }
+
     /// When the silence is so many deviations longer than the mean and the pause.
     pub(crate) fn reaches_at(&self, deviations: f64) -> Option<Time> {
         let silence = self.tolerated_us() + deviations * self.variance_us().sqrt();

@@ -66,7 +66,10 @@ impl Link {
 
     /// How strained it is, 0 to 1.
     pub(crate) fn strain(&self, now: Time, detection_time: Duration) -> f32 {
-        self.trend.strain(self.phi(now), detection_time / TRIFLE)
+        // Mostly it is no longer silent than usual, and phi takes a while to find.
+        let late = self.arrivals.is_beyond(now, 3.0);
+        let phi = if late { self.phi(now) } else { 0.0 };
+        self.trend.strain(phi, detection_time / TRIFLE)
     }
 
     /// Whether its process is gone: its port, which used to answer, refuses, and datagrams go

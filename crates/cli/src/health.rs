@@ -1,6 +1,6 @@
 //! How a cluster is, as `headcount health` and `GET /v1/health` tell it.
 
-use headcount::{Condition, Contact, LinkCondition, Member, Members, Node};
+use headcount::{Condition, Contact, DEGRADING, LinkCondition, Member, Members, Node};
 use serde::{Deserialize, Serialize};
 
 use crate::table;
@@ -65,9 +65,6 @@ pub(crate) struct LinkView {
     /// How suspicious the member's silence is, 0 to 100.
     pub(crate) phi: f32,
 }
-
-/// From here on a member is told to be degrading, in percent.
-const DEGRADING: u8 = 50;
 
 impl HealthView {
     /// What `node` sees now.

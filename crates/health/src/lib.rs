@@ -32,4 +32,4 @@ pub use phi::{Phi, PhiSettings};
 pub use quorum::{Basis, Count, Quorum, Verdict};
 pub use round_trip::RoundTrip;
 pub use two_window::{TwoWindow, TwoWindowSettings};
-pub use warning::{Grades, OwnStrain, Trend};
+pub use warning::{DEGRADING, Grades, OwnStrain, Trend};

@@ -12,6 +12,9 @@ use std::time::Duration;
 
 use headcount_state::{MemberId, Time};
 
+/// A member is degrading from this warning on, in percent.
+pub const DEGRADING: u8 = 50;
+
 /// From 0 at `from` to 1 at `to`.
 fn ramp(value: f32, from: f32, to: f32) -> f32 {
     ((value - from) / (to - from)).clamp(0.0, 1.0)

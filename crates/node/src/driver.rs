@@ -265,8 +265,11 @@ impl Driver {
         self.transmit();
         self.publisher.acknowledged(self.engine.departed_acks());
         while let Some(event) = self.engine.poll_event() {
-            if matches!(event, Event::QuorumChanged { .. }) {
-                self.publisher.polled(&self.engine, now);
+            match event {
+                Event::QuorumChanged { .. } => self.publisher.polled(&self.engine, now),
+                // Who hears of it finds it in the report.
+                Event::HealthChanged { .. } => self.next_report = instant,
+                _ => {}
             }
             self.take_event(event);
         }
@@ -310,8 +313,6 @@ impl Driver {
                     let _ = waiting.send(census.clone());
                 }
             }
-            // Who hears of it finds it in the report.
-            Event::HealthChanged { .. } => self.next_report = Instant::now(),
             Event::Departed { .. } => {
                 self.goodbye.heard = true;
                 self.answer_leavers();

@@ -88,7 +88,7 @@ pub use headcount_state::{
     Tags, Time, Voters,
 };
 pub use headcount_swim::{
-    Agreement, Basis, Census, ClusterHealth, Config, ConfigError, Detector, Electorate,
+    Agreement, Basis, Census, ClusterHealth, Config, ConfigError, DEGRADING, Detector, Electorate,
     Error as ProtocolError, Event, Exchange, HealthLevel, LinkCondition, Member, MissingCause,
     SeedError, Stats, Verdict,
 };

@@ -12,12 +12,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use headcount_health::{
-    ClusterHealth, Grades, HealthLevel, LinkCondition, MissingCause, OwnStrain, SteadyLevel,
+    ClusterHealth, DEGRADING, Grades, HealthLevel, LinkCondition, MissingCause, OwnStrain,
+    SteadyLevel,
 };
 use headcount_state::{MemberId, Time};
 
 use crate::engine::Engine;
 use crate::event::Event;
+use crate::links;
 use crate::observers::timing::OBSERVERS;
 
 /// The level rises when it has been better for so many detection times.
@@ -26,10 +28,7 @@ const RISES_AFTER: u32 = 2;
 /// A grade counts for so many periods: each observer pings once in as many as there are observers.
 const GRADE_PERIODS: u32 = 3 * OBSERVERS as u32;
 
-/// A member is degrading from this warning on, in percent,
-const DEGRADING: u8 = 50;
-
-/// until it has been less than this,
+/// A member that is degrading is so until its warning has been less than this, in percent,
 const STEADY: u8 = 20;
 
 /// for so many periods.
@@ -48,6 +47,12 @@ pub struct Link {
     /// How suspicious the peer's silence is now: phi accrual, 0 to 100, from the times at which
     /// anything was heard of it.
     pub phi: f32,
+}
+
+impl Link {
+    fn of(peer: MemberId, link: &links::Link, now: Time) -> Link {
+        Link { peer, condition: link.condition(), phi: link.phi(now) }
+    }
 }
 
 /// What is followed from period to period.
@@ -104,18 +109,13 @@ impl Engine {
     /// The links to the members that this node has pinged lately, at most 64, in the order of their
     /// ids.
     pub fn links(&self, now: Time) -> impl Iterator<Item = Link> {
-        self.links.iter().map(move |(peer, link)| Link {
-            peer,
-            condition: link.condition(),
-            phi: link.phi(now),
-        })
+        self.links.iter().map(move |(peer, link)| Link::of(peer, link, now))
     }
 
     /// The link to a member, if this node has pinged it lately: those that it watches, with the
     /// detector `observers`, and some others.
     pub fn link(&self, peer: MemberId, now: Time) -> Option<Link> {
-        let link = self.links.known(peer)?;
-        Some(Link { peer, condition: link.condition(), phi: link.phi(now) })
+        self.links.known(peer).map(|link| Link::of(peer, link, now))
     }
 
     /// How strained a member is, in percent: an early warning that it is degrading, 0 while nothing

@@ -52,8 +52,8 @@ pub use electorate::{Electorate, VOTERS_MAX};
 pub use engine::{Engine, Error, Identity};
 pub use event::{Event, SeedError};
 pub use headcount_health::{
-    Agreement, Basis, ClusterHealth, Contact, HealthLevel, LinkCondition, MissingCause, Quorum,
-    Verdict,
+    Agreement, Basis, ClusterHealth, Contact, DEGRADING, HealthLevel, LinkCondition, MissingCause,
+    Quorum, Verdict,
 };
 #[cfg(feature = "planted-bugs")]
 pub use headcount_state::Rules;

@@ -16,15 +16,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use headcount_state::{MemberId, Time};
-use headcount_swim::Engine;
+use headcount_swim::{DEGRADING, Engine};
 
 use crate::measuring::cluster::engines;
-use crate::scenario::{Scenario, ScenarioError};
+use crate::scenario::ScenarioError;
 use crate::sighting::Kind;
 use crate::simulation::Simulation;
 
 pub use decline::Decline;
-use decline::{BEGINS, ENDS, NODES};
+use decline::{BEGINS, NODES};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -73,7 +73,10 @@ impl Method {
         match self {
             Method::Warning => {
                 for record in engine.table().live() {
-                    told(record.id(), f32::from(engine.warning(record.id(), now)) / 50.0);
+                    told(
+                        record.id(),
+                        f32::from(engine.warning(record.id(), now)) / f32::from(DEGRADING),
+                    );
                 }
             }
             Method::Threshold { loss, latency } => {
@@ -179,16 +182,6 @@ pub fn play(decline: Decline, seed: u64) -> Result<Outcome, ScenarioError> {
     let findings = alarms.iter().map(|alarms| alarms.finding(ill, (begins, failed))).collect();
     let watched = scenario.duration - decline::SETTLES;
     Ok(Outcome { findings, member_hours: watched.as_secs_f64() / 3_600.0 * NODES as f64 })
-}
-
-/// The scenario that is played, to be saved and run by itself.
-pub fn scenario(decline: Decline, seed: u64) -> Scenario {
-    decline.scenario(seed).0
-}
-
-/// How long a decline lasts.
-pub fn lasts() -> Duration {
-    ENDS - BEGINS
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod events;
 mod harness;
+mod health;
 mod history;
 mod hostile;
 mod joining;

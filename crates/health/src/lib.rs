@@ -1,8 +1,9 @@
 //! What heartbeats teach, as pure functions and small trackers.
 //!
 //! Every heartbeat says who speaks and which view it holds, some how loaded the speaker is.
-//! [`Contacts`] keeps the latest of each peer heard lately, [`RoundTrip`] how long a link takes; [`Agreement`] says what follows for the
-//! cluster as a whole. [`Quorum`] says whether a node is on the side of a majority. [`Phi`] and
+//! [`Contacts`] keeps the latest of each peer heard lately, [`LinkMeter`] what a link is like and [`Trend`] how
+//! it changes; [`Agreement`] and [`ClusterHealth`] say what follows for the cluster as a whole, [`history`] what
+//! happened to members over weeks. [`Quorum`] says whether a node is on the side of a majority. [`Phi`] and
 //! [`TwoWindow`] say what a silence means; [`HeartbeatMonitor`] watches many senders by them, with no
 //! cluster around it.
 

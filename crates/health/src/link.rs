@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::round_trip::RoundTrip;
+use crate::round_trip::{RoundTrip, TIMEOUT_DEVIATIONS};
 
 /// The latest pings of which the outcome is kept.
 pub const LINK_WINDOW: u32 = u64::BITS;
@@ -25,7 +25,7 @@ impl LinkCondition {
     /// How long an answer may reasonably take: the mean and four deviations (RFC 6298); `None`
     /// before the first.
     pub fn timeout(&self) -> Option<Duration> {
-        self.latency.map(|latency| latency + self.jitter * 4)
+        self.latency.map(|latency| latency + self.jitter * TIMEOUT_DEVIATIONS)
     }
 }
 

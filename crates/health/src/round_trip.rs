@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// An answer may take this many mean deviations longer than the mean.
+pub(crate) const TIMEOUT_DEVIATIONS: u32 = 4;
+
 /// The smoothed round trip of one link and its mean deviation (Jacobson, SIGCOMM 1988; RFC 6298).
 /// Constant time and eight bytes per link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +42,7 @@ impl RoundTrip {
     /// How long an answer may reasonably take: the mean and four deviations; `None` before the
     /// first sample.
     pub fn timeout(&self) -> Option<Duration> {
-        self.mean().map(|mean| mean + self.deviation() * 4)
+        self.mean().map(|mean| mean + self.deviation() * TIMEOUT_DEVIATIONS)
     }
 }
 

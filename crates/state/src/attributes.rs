@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use crate::claim::Life;
-use crate::id::Name;
+use crate::id::{MemberId, Name};
 
 /// A member's tags: small key-value pairs that travel with its record.
 pub type Tags = BTreeMap<String, String>;
@@ -21,6 +21,9 @@ pub const MAX_TAGS: usize = 32;
 
 /// The most bytes of a zone's name.
 pub const MAX_ZONE_BYTES: usize = 32;
+
+/// The most members that one says it cannot reach.
+pub const MAX_OUT_OF_REACH: usize = 8;
 
 /// Which attributes are newer: compared left to right. The owner alone raises it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,6 +120,8 @@ pub struct Attributes {
     pub tags: Tags,
     /// The protocol versions it speaks.
     pub protocol: ProtocolRange,
+    /// Live members that it cannot reach though others do: at most [`MAX_OUT_OF_REACH`].
+    pub out_of_reach: Vec<MemberId>,
 }
 
 /// Why attributes cannot be set.
@@ -140,10 +145,13 @@ pub enum AttributesError {
     /// The protocol range is empty.
     #[error("the protocol range {0} is empty")]
     Protocol(ProtocolRange),
+    /// Too many members are out of reach.
+    #[error("{0} members are out of reach; the most that is said is {MAX_OUT_OF_REACH}")]
+    OutOfReach(usize),
 }
 
 impl Attributes {
-    /// Checks the bounds on tags, zone and protocol range.
+    /// Checks the bounds on tags, zone, protocol range and members out of reach.
     ///
     /// # Errors
     /// The first bound that is broken; nothing is changed.
@@ -163,6 +171,9 @@ impl Attributes {
         }
         if self.protocol.min > self.protocol.max {
             return Err(AttributesError::Protocol(self.protocol));
+        }
+        if self.out_of_reach.len() > MAX_OUT_OF_REACH {
+            return Err(AttributesError::OutOfReach(self.out_of_reach.len()));
         }
         Ok(())
     }

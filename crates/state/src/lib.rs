@@ -32,8 +32,8 @@ mod version_vector;
 
 pub use agenda::Agenda;
 pub use attributes::{
-    Attributes, AttributesError, AttributesVersion, MAX_TAG_BYTES, MAX_TAGS, MAX_ZONE_BYTES,
-    ProtocolRange, Serving, Tags,
+    Attributes, AttributesError, AttributesVersion, MAX_OUT_OF_REACH, MAX_TAG_BYTES, MAX_TAGS,
+    MAX_ZONE_BYTES, ProtocolRange, Serving, Tags,
 };
 pub use claim::{Claim, Life, MAX_GENERATION, MAX_GENERATION_STEP, Status, Version};
 pub use difference::Difference;

@@ -339,6 +339,7 @@ mod tests {
             zone: String::new(),
             tags: Tags::new(),
             protocol: ProtocolRange { min: 1, max: 1 },
+            out_of_reach: Vec::new(),
         }
     }
 

@@ -315,6 +315,8 @@ pub enum OwnAttributes {
     Serving(Serving),
     /// Where it can be reached.
     Address(SocketAddr),
+    /// Whom it cannot reach though others do.
+    OutOfReach(Vec<MemberId>),
 }
 
 impl OwnAttributes {
@@ -325,6 +327,7 @@ impl OwnAttributes {
             OwnAttributes::Tags(tags) => attributes.tags = tags.clone(),
             OwnAttributes::Serving(serving) => attributes.serving = *serving,
             OwnAttributes::Address(address) => attributes.address = *address,
+            OwnAttributes::OutOfReach(members) => attributes.out_of_reach.clone_from(members),
         }
         attributes
     }

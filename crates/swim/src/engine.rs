@@ -216,6 +216,7 @@ impl Engine {
             zone: own.zone,
             tags: own.tags,
             protocol: PROTOCOL,
+            out_of_reach: Vec::new(),
         };
         attributes.check()?;
         check_size(&config, &attributes)?;

@@ -238,6 +238,9 @@ impl Message<'_> {
         if attributes.version.life != life {
             self.life(9, attributes.version.life);
         }
+        self.many(11, 8, &attributes.out_of_reach, |id, bytes| {
+            bytes.extend(id.as_u64().to_le_bytes());
+        });
     }
 
     fn varint(&mut self, number: u32, value: u64) {

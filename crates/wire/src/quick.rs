@@ -303,9 +303,10 @@ mod tests {
                 .prop_map(Body::Opinion),
         ];
         let tags = prop::collection::btree_map("[a-z]{0,3}", "[a-z]{0,90}", 0..3);
+        let reach = prop::collection::vec(0..9_u64, 0..12);
         let attributes =
-            ("[a-z]{0,3}", prop::option::of(0..9_u32), any::<u32>(), "[a-z]{0,40}", tags).prop_map(
-                |(name, port, counter, zone, tags)| proto::Attributes {
+            ("[a-z]{0,3}", prop::option::of(0..9_u32), any::<u32>(), "[a-z]{0,40}", tags, reach)
+                .prop_map(|(name, port, counter, zone, tags, out_of_reach)| proto::Attributes {
                     name,
                     address: port.map(|port| proto::Address {
                         ip: Some(proto::address::Ip::Ipv4(0x0a00_0001)),
@@ -314,9 +315,9 @@ mod tests {
                     counter,
                     zone,
                     tags,
+                    out_of_reach,
                     ..proto::Attributes::default()
-                },
-            );
+                });
         let voters = prop_oneof![
             4 => prop::collection::vec(number(), 0..5)
                 .prop_map(|voters| voters.into_iter().flat_map(u32::to_le_bytes).collect()),

@@ -102,6 +102,7 @@ pub(crate) fn attributes_from_proto(
         zone: attributes.zone,
         tags: attributes.tags,
         protocol: ProtocolRange { min: attributes.protocol_min, max: attributes.protocol_max },
+        out_of_reach: attributes.out_of_reach.into_iter().filter_map(MemberId::from_u64).collect(),
     };
     match decoded.check() {
         Ok(()) => Ok(decoded),
@@ -109,6 +110,7 @@ pub(crate) fn attributes_from_proto(
             AttributesError::ZoneTooLong(_) => "attributes.zone",
             AttributesError::Protocol(_) => "attributes.protocol_min",
             AttributesError::Serving(_) => "attributes.serving",
+            AttributesError::OutOfReach(_) => "attributes.out_of_reach",
             AttributesError::TagsTooLarge(_)
             | AttributesError::TooManyTags(_)
             | AttributesError::EmptyKey => "attributes.tags",

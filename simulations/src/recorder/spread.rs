@@ -123,6 +123,7 @@ mod tests {
             zone: String::new(),
             tags: Tags::new(),
             protocol: ProtocolRange { min: 1, max: 1 },
+            out_of_reach: Vec::new(),
         };
         let version = Version::new(life(1), 0, Status::Alive);
         let claim = Claim { id: attributes.name.id(), version, over: None };

@@ -35,6 +35,7 @@ pub(super) fn phantom(number: usize, changes: u32) -> Update {
         zone: String::new(),
         tags: Tags::from([("build".to_owned(), format!("r{changes}"))]),
         protocol: PROTOCOL,
+        out_of_reach: Vec::new(),
     };
     let version = Version::new(life, 0, Status::Alive);
     let claim = Claim { id: attributes.name.id(), version, over: None };

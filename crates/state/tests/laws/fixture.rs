@@ -40,6 +40,7 @@ pub(crate) fn attributes(of: &str, life: Life, counter: u32) -> Attributes {
         zone: String::new(),
         tags: Tags::from([("counter".to_owned(), counter.to_string())]),
         protocol: ProtocolRange { min: 1, max: 1 },
+        out_of_reach: Vec::new(),
     }
 }
 

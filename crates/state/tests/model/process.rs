@@ -59,6 +59,7 @@ impl Process {
             zone: String::new(),
             tags: Tags::new(),
             protocol: ProtocolRange { min: 1, max: 1 },
+            out_of_reach: Vec::new(),
         };
         let limits = Limits {
             tombstone_ttl: TOMBSTONE_TTL,

@@ -44,7 +44,8 @@ pub(crate) fn identity(member: u64) -> Identity {
 pub(crate) fn attributes(identity: Identity) -> Attributes {
     let Identity { name, address, life, tags, zone, serving } = identity;
     let version = AttributesVersion { life, counter: 0 };
-    Attributes { version, name, address, serving, zone, tags, protocol: PROTOCOL }
+    let out_of_reach = Vec::new();
+    Attributes { version, name, address, serving, zone, tags, protocol: PROTOCOL, out_of_reach }
 }
 
 pub(crate) fn update(member: u64) -> Update {

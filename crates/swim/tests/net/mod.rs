@@ -93,6 +93,7 @@ pub fn attributes(name: &str, address: SocketAddr, life: Life, counter: u32) -> 
         zone: String::new(),
         tags: Tags::new(),
         protocol: ProtocolRange { min: 1, max: 1 },
+        out_of_reach: Vec::new(),
     }
 }
 

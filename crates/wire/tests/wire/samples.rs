@@ -72,6 +72,7 @@ pub(crate) fn record(number: u64) -> Update {
         zone: String::new(),
         tags: Tags::from([("role".to_owned(), "api".to_owned())]),
         protocol: PROTOCOL,
+        out_of_reach: Vec::new(),
     };
     Update {
         claim: Claim { id: name.id(), version, over: None },
@@ -119,6 +120,7 @@ pub(crate) fn full_record() -> Update {
             ("role".to_owned(), "api".to_owned()),
         ]),
         protocol: ProtocolRange { min: 1, max: 3 },
+        out_of_reach: vec![MemberId::of("db-1"), MemberId::of("db-2")],
         ..(**plain.attributes.as_ref().unwrap()).clone()
     };
     let version = Version::new(life(8), 4, Status::Failed);
@@ -165,6 +167,7 @@ pub(crate) fn largest_record(tags: Tags) -> Update {
         zone: "z".repeat(MAX_ZONE_BYTES),
         tags,
         protocol: ProtocolRange { min: u32::MAX, max: u32::MAX },
+        out_of_reach: Vec::new(),
     };
     attributes.check().unwrap();
     let claim = Claim { id: name.id(), ..bare.claim };

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headcount_state::{
-    Attributes, AttributesVersion, Claim, Evidence, Instance, Life, MAX_GENERATION, MAX_ZONE_BYTES,
-    MemberId, Name, ProtocolRange, Reason, Serving, Status, Symbol, Update, Version, Voters,
+    Attributes, AttributesVersion, Claim, Evidence, Instance, Life, MAX_GENERATION,
+    MAX_OUT_OF_REACH, MAX_ZONE_BYTES, MemberId, Name, ProtocolRange, Reason, Serving, Status,
+    Symbol, Update, Version, Voters,
 };
 use headcount_wire::{
     Body, Frame, Heartbeat, Hello, Parameters, Process, Purpose, Refuse, RefuseCode, SketchPart,
@@ -174,15 +175,11 @@ fn attributes() -> impl Strategy<Value = Attributes> {
         "\\PC{0,8}",
         tags,
         protocol,
+        vec(member_id(), 0..=MAX_OUT_OF_REACH),
     )
-        .prop_map(|(life, counter, name, address, serving, zone, tags, protocol)| Attributes {
-            version: AttributesVersion { life, counter },
-            name,
-            address,
-            serving,
-            zone,
-            tags,
-            protocol,
+        .prop_map(|(life, counter, name, address, serving, zone, tags, protocol, out_of_reach)| {
+            let version = AttributesVersion { life, counter };
+            Attributes { version, name, address, serving, zone, tags, protocol, out_of_reach }
         })
         .prop_filter("within the bounds", |attributes| {
             attributes.zone.len() <= MAX_ZONE_BYTES && attributes.check().is_ok()

@@ -107,6 +107,8 @@ impl Engine {
         self.observers.follow_claim(&claim);
         self.follow_suspicion(now, claim, accuser);
         let was_checked = self.follow_check(id);
+        self.take_down(id, kind);
+        self.follow_recovery(now, id, kind);
         match kind {
             ChangeKind::Recovered => self.losses.back(now, id, true),
             ChangeKind::Restarted | ChangeKind::Joined => self.losses.back(now, id, false),
@@ -127,6 +129,7 @@ impl Engine {
         let member = self.member(id);
         let event = member.and_then(|member| event(kind, was_checked, member));
         self.events.extend(event);
+        self.follow_word_of_reach(id);
         if matches!(kind, ChangeKind::Joined | ChangeKind::Restarted)
             && claim.status() == Status::Suspect
         {
@@ -139,6 +142,7 @@ impl Engine {
         let Some(member) = self.member(id).filter(Member::is_live) else { return };
         self.tell(now, id, Lane::Attributes);
         self.events.push_back(Event::Updated(member));
+        self.follow_word_of_reach(id);
     }
 
     /// What this node does about itself, having heard of itself.
@@ -197,6 +201,7 @@ impl Engine {
     fn forget_links(&mut self, id: MemberId) {
         self.links.forget(id);
         self.observers.forget(id);
+        self.reach.forget(id);
     }
 
     /// `id` is no candidate any more.

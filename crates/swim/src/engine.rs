@@ -25,6 +25,7 @@ use headcount_wire::{
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
+use crate::accusations::Accusations;
 use crate::bulk::Bulk;
 use crate::census::Counting;
 use crate::checks::Checks;
@@ -38,11 +39,13 @@ use crate::hurry::Hurry;
 use crate::links::Links;
 use crate::local_health::LocalHealth;
 use crate::losses::{Burst, Losses};
-use crate::member::Member;
+use crate::member::{Member, Seen};
 use crate::observers::Observers;
 use crate::outbox::Outbox;
 use crate::probe::Probe;
 use crate::quorum::Polls;
+use crate::reach::Reach;
+use crate::recovery::Recovery;
 use crate::relay::Relays;
 use crate::rival::RivalWatch;
 use crate::session::Sessions;
@@ -160,6 +163,9 @@ pub struct Engine {
     pub(crate) losses: Losses,
     pub(crate) burst: Burst,
     pub(crate) watch: HealthWatch,
+    pub(crate) reach: Reach,
+    pub(crate) recovery: Recovery,
+    pub(crate) accusations: Accusations,
     pub(crate) departure: Option<Departure>,
     pub(crate) counting: Option<Box<Counting>>,
     pub(crate) polls: Box<Polls>,
@@ -249,6 +255,9 @@ impl Engine {
             losses: Losses::default(),
             burst: Burst::default(),
             watch: HealthWatch::default(),
+            reach: Reach::default(),
+            recovery: Recovery::default(),
+            accusations: Accusations::default(),
             departure: None,
             counting: None,
             polls: Box::default(),
@@ -480,8 +489,17 @@ impl Engine {
         &self.stats
     }
 
-    fn shown(&self, record: Record<'_>) -> Member {
-        Member::new(record, self.checks.contains(record.id()))
+    pub(crate) fn shown(&self, record: Record<'_>) -> Member {
+        let (id, own) = (record.id(), self.table.own_id());
+        let out_for = if record.is_live() { self.reach.out_for(id).collect() } else { Vec::new() };
+        let seen = Seen {
+            checked: self.checks.contains(id),
+            recovering_until: self.recovery.until(id),
+            unreachable: id != own && self.reach.is_out(id),
+            out_for,
+            accusations: self.accusations.of(id).cloned(),
+        };
+        Member::new(record, seen)
     }
 
     /// Whether members are watched by observers.

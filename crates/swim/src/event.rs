@@ -29,6 +29,16 @@ pub enum Event {
     Recovered(Member),
     /// Another process took over the name of a member.
     Restarted(Member),
+    /// A member that was recovering may be given work again.
+    Settled(Member),
+    /// This node cannot reach a member, though others can; or it cannot reach anybody. The member is
+    /// alive, and is given no work from here.
+    Unreachable(Member),
+    /// This node reaches the member again.
+    Reachable(Member),
+    /// Other members cannot reach this one, or can again: [`Member::out_of_reach_for`] says who
+    /// cannot now.
+    Partial(Member),
     /// A member said goodbye.
     Left(Member),
     /// A dead member's record was dropped; it is no longer shown.
@@ -155,6 +165,10 @@ impl Event {
             Event::Failed(_) => "failed",
             Event::Recovered(_) => "recovered",
             Event::Restarted(_) => "restarted",
+            Event::Settled(_) => "settled",
+            Event::Unreachable(_) => "unreachable",
+            Event::Reachable(_) => "reachable",
+            Event::Partial(_) => "partial",
             Event::Left(_) => "left",
             Event::Forgotten(_) => "forgotten",
             Event::Isolated => "isolated",
@@ -189,6 +203,10 @@ impl Event {
             | Event::Failed(member)
             | Event::Recovered(member)
             | Event::Restarted(member)
+            | Event::Settled(member)
+            | Event::Unreachable(member)
+            | Event::Reachable(member)
+            | Event::Partial(member)
             | Event::Left(member)
             | Event::Degrading { member, .. }
             | Event::Steady(member) => Some(member),

@@ -8,6 +8,7 @@
 //! detectors, [`Detector::Swim`] and [`Detector::Lifeguard`], and makes tables converge by dissemination and whole-table gossip.
 
 mod absorb;
+mod accusations;
 mod bulk;
 mod census;
 mod checks;
@@ -34,8 +35,10 @@ mod parameters;
 mod planted;
 mod probe;
 mod quorum;
+mod reach;
 mod receive;
 mod reconcile;
+mod recovery;
 mod relay;
 mod rival;
 mod session;
@@ -46,6 +49,7 @@ mod timers;
 mod transport;
 mod upkeep;
 
+pub use accusations::Accusation;
 pub use census::Census;
 pub use config::{Config, ConfigError, Detector, Exchange};
 pub use electorate::{Electorate, VOTERS_MAX};

@@ -72,10 +72,15 @@ impl Link {
         self.trend.strain(phi, detection_time / TRIFLE)
     }
 
+    /// Whether so many of the latest pings in a row were lost that it is no accident.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.failed >= FAILED_DATAGRAMS
+    }
+
     /// Whether its process is gone: its port, which used to answer, refuses, and datagrams go
     /// unanswered.
     pub(crate) fn is_refused(&self) -> bool {
-        self.refused && self.failed >= FAILED_DATAGRAMS
+        self.refused && self.is_silent()
     }
 
     /// Whether its port refuses.

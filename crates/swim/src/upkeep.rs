@@ -65,10 +65,16 @@ impl Engine {
         self.stop_judging();
         for id in self.table.go_stale(now) {
             self.drop_peer(id);
-            self.events.push_back(Event::Forgotten(id));
+            self.forgotten(id);
         }
         self.tell(now, self.table.own_id(), Lane::Own);
         self.settle(now);
+    }
+
+    fn forgotten(&mut self, id: MemberId) {
+        self.accusations.forget(id);
+        self.follow_word_of_reach(id);
+        self.events.push_back(Event::Forgotten(id));
     }
 
     /// Takes in what a sender says of itself.
@@ -84,6 +90,7 @@ impl Engine {
         self.last_heard = now;
         if std::mem::take(&mut self.isolated) {
             self.events.push_back(Event::Reconnected);
+            self.not_alone();
             if silence > self.config.detection_time {
                 self.rejoined = Some(now);
             }
@@ -135,6 +142,8 @@ impl Engine {
         self.contacts.forget_before(now - lately);
         self.say_agreement(now);
         self.follow_health(now);
+        self.follow_reach(now);
+        self.recoveries_due(now);
         self.warn();
     }
 
@@ -253,7 +262,7 @@ impl Engine {
         let expired = self.table.expire(now);
         for id in expired.forgotten {
             self.drop_peer(id);
-            self.events.push_back(Event::Forgotten(id));
+            self.forgotten(id);
         }
         if let Some(change) = expired.own {
             self.own_changed(now, change);

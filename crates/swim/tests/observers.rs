@@ -505,8 +505,6 @@ fn a_held_member_stays_so_when_the_time_is_changed_and_is_back_when_the_detector
 }
 
 #[test]
-#[ignore = "who hears that it is suspected refutes, though nobody hears it, and takes the verdict \
-            that follows for refuted: it is never held"]
 fn who_hears_of_the_suspicion_before_it_fails_is_held_all_the_same() {
     let mut net = settled(12);
     for _ in 0..3 {

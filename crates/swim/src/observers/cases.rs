@@ -389,9 +389,10 @@ impl Engine {
         if case.round.vouched > 0 {
             if case.round.confirmed.len() >= CONFIRMED_FOR_CONTEST {
                 self.hold_contest(now, subject, case.life);
-            } else {
+            } else if !self.reach.is_out(subject) {
                 // The fault is likely here.
                 self.local_health.worsen();
+                self.vouched_but_silent(now, subject);
             }
             return None;
         }

@@ -67,12 +67,19 @@ pub(crate) struct Contests {
     lately: BTreeMap<MemberId, Lately>,
 }
 
-/// The last contest about a member.
-#[derive(Clone, Copy, Debug)]
+/// The last contest about a member, and the last time that this node measured its link.
+#[derive(Clone, Copy, Debug, Default)]
 struct Lately {
-    begun: Time,
+    contest: Option<Time>,
+    measured: Option<Time>,
     /// Whether this node found its own link bad.
     bad: bool,
+}
+
+impl Lately {
+    fn last(&self) -> Option<Time> {
+        self.contest.max(self.measured)
+    }
 }
 
 impl Contests {
@@ -102,19 +109,31 @@ impl Contests {
         }
     }
 
-    /// Whether this node found its link to a member bad in a contest that began since then.
+    /// Whether this node found its link to a member bad when it measured it since then.
     pub(crate) fn found_bad_since(&self, subject: MemberId, since: Time) -> bool {
-        self.lately.get(&subject).is_some_and(|last| last.bad && last.begun > since)
+        self.lately.get(&subject).is_some_and(|last| last.bad)
+            && self.measured_since(subject, since)
+    }
+
+    /// Whether the link to a member has been measured, or begun to be, since then.
+    pub(crate) fn measured_since(&self, subject: MemberId, since: Time) -> bool {
+        let measured = self.lately.get(&subject).and_then(|last| last.measured);
+        measured.is_some_and(|at| at > since)
     }
 
     /// Marks a contest about a member; false while the last one is too fresh.
     fn begin(&mut self, now: Time, subject: MemberId, pause: Duration) -> bool {
-        if self.lately.get(&subject).is_some_and(|last| now.since(last.begun) < pause) {
+        let last = self.lately.get(&subject).and_then(|last| last.contest);
+        if last.is_some_and(|last| now.since(last) < pause) {
             return false;
         }
-        make_room(&mut self.lately, subject, REMEMBERED_MAX, |last| last.begun);
-        self.lately.insert(subject, Lately { begun: now, bad: false });
+        self.lately_mut(subject).contest = Some(now);
         true
+    }
+
+    fn lately_mut(&mut self, subject: MemberId) -> &mut Lately {
+        make_room(&mut self.lately, subject, REMEMBERED_MAX, Lately::last);
+        self.lately.entry(subject).or_default()
     }
 }
 
@@ -177,12 +196,19 @@ impl Engine {
         life: Life,
         asker: Option<Asker>,
     ) {
-        let pause = self.observers.timing.contest_pause();
-        self.observers.contests.begin(now, subject, pause);
+        if asker.is_some() {
+            let pause = self.observers.timing.contest_pause();
+            self.observers.contests.begin(now, subject, pause);
+        }
         let measured = &mut self.observers.contests.measured;
         if measured.len() >= MEASUREMENTS_MAX && !measured.contains_key(&subject) {
             return;
         }
+        if !measured.contains_key(&subject) {
+            let lately = self.observers.contests.lately_mut(subject);
+            (lately.measured, lately.bad) = (Some(now), false);
+        }
+        let measured = &mut self.observers.contests.measured;
         let fresh = Measurement { life, sent: 0, answered: 0, askers: Vec::new(), due: now };
         let measurement = measured.entry(subject).or_insert(fresh);
         if let Some(asker) = asker {
@@ -238,6 +264,9 @@ impl Engine {
         }
         let own = self.table.own_id();
         self.vote(now, subject, own, verdict);
+        if verdict != Verdict::Abstain {
+            self.link_measured(now, subject, verdict == Verdict::Confirm);
+        }
     }
 
     /// A vote arrives for the contest that asked with this nonce; false if there is none.

@@ -7,22 +7,25 @@
 //!     they do not, they hold it as failed    held, as follows
 //!   failed, link                             after 10 s on a good link
 //!   failed n times in 10 min, n >= 2         after 30 s * 4^(n-2) on a good link, at most 10 min
-//!   the link stays bad                       silent: after four times as long; link: after 30 min
+//!   the link stays bad                       silent: after 10 min; link: after 30 min
 //!   lost together with others, or by them    does not count: that was a cut
+//!   a tenth of all is failed already         back at once: nobody is helped if many stay away
 //! ```
+//! A verdict that comes when its suspicion is refuted already counts, too: the refutation may be heard
+//! by nobody. Who is held then says itself that it has failed, so that it is not back by that.
 //! While it is held a member pings another twice a period, says so, and neither watches nor accuses.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use headcount_state::{MemberId, Reason, Status, Time, Update};
+use headcount_state::{MemberId, Reason, Status, Time, Update, Version};
 use headcount_wire::Body;
 use rand::RngExt;
 
 use super::pings::Purpose;
 use super::timing::{
-    BELIEVERS_ASKED, CUT_MIN, CUT_TIMES, HOLD_AFTER_LINK, HOLD_AFTER_SECOND, HOLD_GROWTH,
-    HOLD_LINK_LONGEST, HOLD_LONGEST, HOLD_PATIENCE, HOLD_PINGS, HOLD_WINDOW,
+    BELIEVERS_ASKED, CUT_MIN, CUT_TIMES, HELD_SHARE, HOLD_AFTER_LINK, HOLD_AFTER_SECOND,
+    HOLD_GROWTH, HOLD_LINK_LONGEST, HOLD_LONGEST, HOLD_PINGS, HOLD_WINDOW,
 };
 use crate::engine::Engine;
 use crate::event::Event;
@@ -39,12 +42,16 @@ pub(crate) struct Holding {
     lost: VecDeque<(Time, MemberId)>,
     accused: Option<Accused>,
     hold: Option<Hold>,
+    /// The latest failure that was counted: it is told by many.
+    counted: Option<Version>,
 }
 
 /// It is said to have failed, and finds out who believes that.
 #[derive(Clone, Debug)]
 struct Accused {
     claim: Update,
+    /// It refuted the suspicion before, so that it is back if somebody hears that.
+    refuted: bool,
     reason: Reason,
     wait: Duration,
     nonce: u32,
@@ -152,22 +159,27 @@ impl Engine {
             return true;
         }
         let mine = mine && claim.status() == Status::Failed;
-        let held = self.own_record().map(|record| record.claim.version);
-        let refuted = held.is_none_or(|held| held >= update.claim.version);
-        if !mine || refuted || !self.observes() || !self.takes_part() {
+        if !mine || !self.observes() || !self.takes_part() {
             return false;
         }
-        if self.was_cut_off(now, update) {
+        let Some(own) = self.own_record().map(|record| record.claim) else { return false };
+        let refuted = own.version > claim.version;
+        let just = own.version.incarnation() == claim.version.incarnation() + 1;
+        let told = self.observers.holding.counted >= Some(claim.version);
+        if (refuted && !just) || told || self.was_cut_off(now, update) {
             return false;
         }
         let reason = update.evidence.map_or(Reason::Silent, |evidence| evidence.reason);
         let wait = self.observers.holding.wait_after(now, reason);
+        self.observers.holding.counted = Some(claim.version);
         if wait.is_zero() {
             return false;
         }
         self.observers.drop_judgements();
+        let claim = if refuted { own.with_status(Status::Failed) } else { claim };
         self.observers.holding.accused = Some(Accused {
-            claim: update.clone(),
+            claim: Update { claim, ..update.clone() },
+            refuted,
             reason,
             wait,
             nonce: self.rng.random(),
@@ -217,14 +229,19 @@ impl Engine {
 
     /// Most believe it, or most do not; if there was nobody to ask, nobody does.
     fn settle_accusation(&mut self, now: Time, accused: &Accused, silent: usize) {
-        let Accused { ref claim, reason, wait, answered, .. } = *accused;
-        if answered * 3 >= (answered + silent) * 2 {
+        let Accused { ref claim, refuted, reason, wait, answered, .. } = *accused;
+        let disbelieved = answered * 3 >= (answered + silent) * 2;
+        if disbelieved {
             // Who fails one that others hear speaks for itself alone.
             self.observers.holding.failures.pop_back();
-            self.absorb_own(now, claim);
+        }
+        if disbelieved || self.many_are_out(now) {
+            if !refuted {
+                self.absorb_own(now, claim);
+            }
             return;
         }
-        let longest = if reason == Reason::Link { HOLD_LINK_LONGEST } else { wait * HOLD_PATIENCE };
+        let longest = if reason == Reason::Link { HOLD_LINK_LONGEST } else { HOLD_LONGEST };
         if !self.table.hold_own(now, claim) {
             return;
         }
@@ -239,6 +256,12 @@ impl Engine {
             due: now,
         });
         self.events.push_back(Event::Held { reason, wait });
+    }
+
+    /// Whether more than a tenth of the members would be out with this one.
+    fn many_are_out(&self, now: Time) -> bool {
+        let out = self.losses.since(now - HOLD_WINDOW).len();
+        out > 0 && (out + 1) * HELD_SHARE > self.table.live_len() + out
     }
 
     /// Whether this node lost others at the time when it was lost: then it was a cut.

@@ -76,10 +76,11 @@ pub(crate) const HOLD_AFTER_SECOND: Duration = Duration::from_secs(30);
 pub(crate) const HOLD_GROWTH: u32 = 4;
 pub(crate) const HOLD_LONGEST: Duration = Duration::from_secs(600);
 
-/// Who is held for silence waits this many times as long at most, whatever its link is like.
-pub(crate) const HOLD_PATIENCE: u32 = 4;
+/// One in so many members may be held at once, or one.
+pub(crate) const HELD_SHARE: usize = 10;
 
-/// Who is held for a bad link, so long.
+/// Who is held for silence waits [`HOLD_LONGEST`] at most, whatever its link is like; who is held for
+/// a bad link, so long.
 pub(crate) const HOLD_LINK_LONGEST: Duration = Duration::from_secs(1_800);
 
 /// The link is good while at most half of the last so many pings were lost.

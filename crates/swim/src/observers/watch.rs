@@ -254,6 +254,9 @@ impl Engine {
         if by_stream {
             self.checks.answered_by_stream(by.id);
         }
+        if took <= timeout && ping.purpose != Purpose::Contest {
+            self.answered_after_all(now, by.id);
+        }
         self.observers.cases.answered(by.id, ping.sent);
         self.vouch_for(now, by.id, ping.sent);
     }
@@ -277,11 +280,17 @@ impl Engine {
         if !self.links.get(id).is_refused() {
             self.ping_subject(now, id, Purpose::Evidence);
         }
-        let judged = self.observers.cases.contains(id) || self.checks.contains(id);
-        if self.held_life(id) == Some(life) && !judged {
+        let checked = self.checks.contains(id);
+        if self.held_life(id) != Some(life) || checked {
+            return;
+        }
+        if !self.observers.cases.contains(id) {
             self.open_case(now, id, Opening { life, silent_since: sent });
-            // Where one process is gone others may be: this is soon known.
-            self.observers.alarm_until = now + self.observers.timing.alarm();
+        }
+        // Where one process is gone others may be: this is soon known.
+        let alarmed = self.observers.alarm_until >= now;
+        self.observers.alarm_until = now + self.observers.timing.alarm();
+        if !alarmed {
             let around = self.table.live_after(self.table.own_id()).take(OBSERVERS * 2);
             let around: Vec<MemberId> = around.collect();
             self.watch_also(now, around);

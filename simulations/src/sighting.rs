@@ -60,6 +60,14 @@ pub enum Kind {
     Steady,
     /// The observer came to, or fell from, the side of a majority.
     QuorumChanged,
+    /// A member that was recovering may be given work.
+    Settled,
+    /// The observer cannot reach a member, though others can.
+    Unreachable,
+    /// It can again.
+    Reachable,
+    /// Who says that it cannot reach a member is another than before.
+    Partial,
     /// Something that this build of the simulator has no word for.
     Other,
 }
@@ -115,6 +123,10 @@ impl Sighting {
             Event::HealthChanged { .. } => about(Kind::HealthChanged, None),
             Event::Degrading { member: m, .. } => member(Kind::Degrading, m),
             Event::Steady(m) => member(Kind::Steady, m),
+            Event::Settled(m) => member(Kind::Settled, m),
+            Event::Unreachable(m) => member(Kind::Unreachable, m),
+            Event::Reachable(m) => member(Kind::Reachable, m),
+            Event::Partial(m) => member(Kind::Partial, m),
             Event::Agreed { .. } => about(Kind::Agreed, None),
             Event::Diverged { .. } => about(Kind::Diverged, None),
             Event::Displaced { .. } => about(Kind::Displaced, None),

@@ -141,7 +141,7 @@ impl Engine {
 
     /// Compares tables with the sender of a heartbeat. Answers with the members of which it lacks
     /// the latest news, if that is all; otherwise begins an exchange if the tables have differed
-    /// for a while.
+    /// for a while, unless the sender is held as dead.
     pub(crate) fn compare(
         &mut self,
         now: Time,
@@ -158,8 +158,12 @@ impl Engine {
         if self.config.spreads_as_memberlist || !self.takes_part() {
             return Vec::new();
         }
-        let due = self.pace.differs(now, sender);
         let peer = self.peers.contains(sender);
+        if !peer && self.table.get(sender).is_some() {
+            // It is told that it is dead, and if it hears that it comes back, or asks.
+            return Vec::new();
+        }
+        let due = self.pace.differs(now, sender);
         // Nobody can have much sent to another by taking its name.
         let at_home = self.peer_address(sender) == Some(from);
         let lacked = self.table.lacked_by(heartbeat.sync).filter(|_| at_home && !due);

@@ -192,8 +192,8 @@ impl Engine {
     /// cluster that forgot each other find together after any time.
     pub(crate) fn reconnect(&mut self, now: Time) {
         if self.departure.is_none() {
-            self.call_lost_member();
-            self.call_seed(now);
+            let called = self.call_lost_member();
+            self.call_seed(now, called);
         }
         if !self.peers.is_empty() {
             self.lonely_tries = 0;
@@ -227,14 +227,15 @@ impl Engine {
         }
     }
 
-    fn call_lost_member(&mut self) {
+    fn call_lost_member(&mut self) -> Option<SocketAddr> {
         let point = self.rng.random();
-        if let Some((id, address)) = self.table.roster_pick(point) {
-            self.call(Some(id), address);
-        }
+        let (id, address) = self.table.roster_pick(point)?;
+        self.call(Some(id), address);
+        Some(address)
     }
 
-    fn call_seed(&mut self, now: Time) {
+    /// Tries a seed that is no member, unless it has just been called as one that was lost.
+    fn call_seed(&mut self, now: Time, called: Option<SocketAddr>) {
         let point = self.rng.random::<u64>() as usize;
         let peers = &self.peers;
         let own = self.table.own_id();
@@ -247,7 +248,9 @@ impl Engine {
             self.join(now, address);
         }
         // Also where streams are blocked: whoever answers is met, and tables follow in parts.
-        self.call(None, address);
+        if called != Some(address) {
+            self.call(None, address);
+        }
     }
 
     /// Pings whoever is at an address, and introduces itself.

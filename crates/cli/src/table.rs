@@ -4,7 +4,7 @@ use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{ContentArrangement, Table};
 
 use crate::health::ContactView;
-use crate::view::{AccusationView, CensusView, MemberView, View};
+use crate::view::{AccusationView, CensusView, ClaimView, MemberView, View};
 
 /// Rows under a header, columns aligned by two spaces, no lines around them.
 pub(crate) fn aligned(header: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
@@ -96,7 +96,7 @@ fn row(member: &MemberView, heard: Option<&ContactView>) -> Vec<String> {
     vec![
         member.name.clone(),
         member.address.to_string(),
-        member.status.clone(),
+        status(member),
         member.serving.clone(),
         or_dash(&member.zone),
         link.and_then(|link| link.latency_ms).map_or_else(dash, |ms| format!("{ms:.2} ms")),
@@ -108,11 +108,17 @@ fn row(member: &MemberView, heard: Option<&ContactView>) -> Vec<String> {
     ]
 }
 
+/// The status, and what the member is besides.
+fn status(member: &MemberView) -> String {
+    let words = std::iter::once(member.status.as_str()).chain(member.conditions());
+    words.collect::<Vec<_>>().join(", ")
+}
+
 /// Why a member has the status that it has, one fact a line.
 pub(crate) fn explanation(member: &MemberView) -> String {
-    let MemberView { name, address, status, generation, incarnation, .. } = member;
+    let MemberView { name, address, generation, incarnation, .. } = member;
     let mut lines = vec![
-        format!("{name} is {status}"),
+        format!("{name} is {}", status(member)),
         format!("  address      {address}"),
         format!("  life         generation {generation}, incarnation {incarnation}"),
     ];
@@ -128,7 +134,29 @@ pub(crate) fn explanation(member: &MemberView) -> String {
             lines.push(format!("  confirmed by {voters}"));
         }
     }
+    if !member.out_of_reach_for.is_empty() {
+        lines.push(format!("  out of reach for {}", member.out_of_reach_for.join(", ")));
+    }
+    if !member.history.is_empty() {
+        lines.push("  lately".to_owned());
+        lines.extend(member.history.iter().map(|claim| format!("    {}", told(claim))));
+    }
     lines.join("\n")
+}
+
+/// A claim of a member's history in one line.
+fn told(claim: &ClaimView) -> String {
+    let ClaimView { ago_s, status, generation, incarnation, accusation } = claim;
+    let mut line = format!("{ago_s:>8.1} s ago  {status:<7}  {generation}/{incarnation}");
+    if let Some(AccusationView { by, reason, last_word_s, voters }) = accusation {
+        line += &by.as_ref().map_or_else(String::new, |by| format!("  by {by}"));
+        line += &reason.as_ref().map_or_else(String::new, |reason| format!(", {reason}"));
+        line += &last_word_s.map_or_else(String::new, |s| format!(", last word {s:.1} s before"));
+        if !voters.is_empty() {
+            line += &format!(", confirmed by {}", voters.join(", "));
+        }
+    }
+    line
 }
 
 fn dash() -> String {
@@ -156,6 +184,10 @@ mod tests {
             incarnation: 0,
             tags: BTreeMap::from([("role".to_owned(), "api".to_owned())]),
             accusation: None,
+            recovering: false,
+            unreachable: false,
+            out_of_reach_for: Vec::new(),
+            history: Vec::new(),
         };
         View {
             node: "a".to_owned(),
@@ -214,6 +246,35 @@ mod tests {
         assert!(text.starts_with("a is failed\n"), "{text}");
         assert!(text.contains("accused by   b\n  reason       silent\n"), "{text}");
         assert!(text.ends_with("5.0 s before the accusation\n  confirmed by b, c"), "{text}");
+    }
+
+    #[test]
+    fn an_explanation_says_who_cannot_reach_a_member_and_what_was_said_before() {
+        let mut member = view().members.remove(0);
+        (member.recovering, member.out_of_reach_for) = (true, vec!["c".to_owned()]);
+        let accusation = AccusationView {
+            by: Some("b".to_owned()),
+            reason: Some("silent".to_owned()),
+            last_word_s: Some(5.0),
+            voters: vec!["b".to_owned()],
+        };
+        let claim = |ago_s, status: &str, accusation| ClaimView {
+            ago_s,
+            status: status.to_owned(),
+            generation: 7,
+            incarnation: 1,
+            accusation,
+        };
+        member.history = vec![claim(20.25, "failed", Some(accusation)), claim(3.0, "alive", None)];
+        assert!(
+            members(&View { members: vec![member.clone()], ..view() })
+                .contains("alive, recovering, partial")
+        );
+        let text = explanation(&member);
+        assert!(text.starts_with("a is alive, recovering, partial\n"), "{text}");
+        let end = "  out of reach for c\n  lately\n        20.2 s ago  failed   7/1  by b, silent, \
+                   last word 5.0 s before, confirmed by b\n         3.0 s ago  alive    7/1";
+        assert!(text.ends_with(end), "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use headcount::{Census, Member, MemberId, Members};
+use headcount::{Census, Evidence, Member, MemberId, Members, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::health::ContactView;
@@ -58,10 +58,7 @@ pub(crate) struct CensusView {
 impl CensusView {
     /// What `census` says, with the names that `members` knows.
     pub(crate) fn new(census: &Census, members: &Members) -> CensusView {
-        let name = |id: &MemberId| {
-            let member = members.iter().find(|member| member.id() == *id);
-            member.map_or_else(|| id.to_string(), |member| member.name().to_string())
-        };
+        let name = |id: &MemberId| name_of(*id, members);
         CensusView {
             agree: census.agree,
             differ: census.differ,
@@ -90,6 +87,31 @@ pub(crate) struct MemberView {
     /// Why it is suspect or failed. Null for others.
     #[serde(default)]
     pub(crate) accusation: Option<AccusationView>,
+    /// It is alive again and is given no work yet, as this node sees it.
+    #[serde(default)]
+    pub(crate) recovering: bool,
+    /// It is alive and this node cannot reach it.
+    #[serde(default)]
+    pub(crate) unreachable: bool,
+    /// Who says that it cannot reach it, by name.
+    #[serde(default)]
+    pub(crate) out_of_reach_for: Vec<String>,
+    /// What was said against it lately and how that ended, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) history: Vec<ClaimView>,
+}
+
+/// One claim of a member's history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ClaimView {
+    /// How long ago it was made.
+    pub(crate) ago_s: f64,
+    /// `suspect` or `failed`; `alive`: it refuted that, or came back.
+    pub(crate) status: String,
+    pub(crate) generation: u64,
+    pub(crate) incarnation: u32,
+    /// Why it was suspect or failed. Null for others.
+    pub(crate) accusation: Option<AccusationView>,
 }
 
 /// Why a member is suspect or failed, as its accuser told it.
@@ -106,8 +128,8 @@ pub(crate) struct AccusationView {
 }
 
 impl View {
-    /// The view of the node called `node`.
-    pub(crate) fn new(node: &str, members: &Members) -> View {
+    /// The view of the node called `node`, at `now` on its time line.
+    pub(crate) fn new(node: &str, members: &Members, now: Time) -> View {
         let agreement = members.agreement();
         View {
             node: node.to_owned(),
@@ -119,14 +141,35 @@ impl View {
             failed_lately: agreement.failed,
             differing_at_most: agreement.differing_at_most(),
             census: None,
-            members: members.iter().map(|member| MemberView::new(member, members)).collect(),
+            members: members.iter().map(|member| MemberView::new(member, members, now)).collect(),
             contacts: Vec::new(),
         }
     }
 }
 
 impl MemberView {
-    fn new(member: &Member, members: &Members) -> MemberView {
+    /// What the member is besides its status, as this node sees it: `recovering`, `unreachable`,
+    /// `partial`.
+    pub(crate) fn conditions(&self) -> Vec<&'static str> {
+        [
+            (self.recovering, "recovering"),
+            (self.unreachable, "unreachable"),
+            (!self.out_of_reach_for.is_empty(), "partial"),
+        ]
+        .into_iter()
+        .filter_map(|(is, word)| is.then_some(word))
+        .collect()
+    }
+
+    fn new(member: &Member, members: &Members, now: Time) -> MemberView {
+        let history = member.accusations().iter().map(|it| ClaimView {
+            ago_s: now.since(it.at).as_secs_f64(),
+            status: it.status.as_str().to_owned(),
+            generation: it.generation,
+            incarnation: it.incarnation,
+            accusation: AccusationView::new(it.accuser, it.evidence.as_ref(), members),
+        });
+        let out_of_reach_for = member.out_of_reach_for().iter();
         MemberView {
             name: member.name().to_string(),
             address: member.address(),
@@ -136,28 +179,37 @@ impl MemberView {
             generation: member.life().generation,
             incarnation: member.incarnation(),
             tags: member.tags().clone(),
-            accusation: AccusationView::new(member, members),
+            accusation: AccusationView::new(member.accuser(), member.evidence(), members),
+            recovering: member.is_recovering(),
+            unreachable: member.is_unreachable(),
+            out_of_reach_for: out_of_reach_for.map(|id| name_of(*id, members)).collect(),
+            history: history.collect(),
         }
     }
 }
 
+/// The name of a member, or its id where it is not known.
+fn name_of(id: MemberId, members: &Members) -> String {
+    let known = members.iter().find(|known| known.id() == id);
+    known.map_or_else(|| id.to_string(), |known| known.name().to_string())
+}
+
 impl AccusationView {
-    fn new(member: &Member, members: &Members) -> Option<AccusationView> {
-        let (by, evidence) = (member.accuser(), member.evidence());
+    fn new(
+        by: Option<MemberId>,
+        evidence: Option<&Evidence>,
+        members: &Members,
+    ) -> Option<AccusationView> {
         if by.is_none() && evidence.is_none() {
             return None;
         }
-        let name = |is: &dyn Fn(MemberId) -> bool| {
-            let known = members.iter().find(|known| is(known.id()));
-            known.map(|known| known.name().to_string())
-        };
         let voter = |prefix: u32| {
             let begins_so = |id: MemberId| (id.as_u64() >> u32::BITS) as u32 == prefix;
-            name(&begins_so).unwrap_or_else(|| format!("{prefix:08x}.."))
+            let known = members.iter().find(|known| begins_so(known.id()));
+            known.map_or_else(|| format!("{prefix:08x}.."), |known| known.name().to_string())
         };
-        let by = by.map(|by| name(&|id| id == by).unwrap_or_else(|| by.to_string()));
         Some(AccusationView {
-            by,
+            by: by.map(|by| name_of(by, members)),
             reason: evidence.map(|evidence| evidence.reason.to_string()),
             last_word_s: evidence.map(|evidence| evidence.word_age.as_secs_f64()),
             voters: evidence

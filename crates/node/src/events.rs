@@ -102,6 +102,9 @@ impl fmt::Display for NodeEvent {
             (Event::Degrading { warning, .. }, Some(member)) => {
                 write!(f, "{kind}: {member}, warning {warning} %")
             }
+            (Event::Partial(_), Some(member)) => {
+                write!(f, "{kind}: {member}, out of reach for {}", member.out_of_reach_for().len())
+            }
             (_, Some(member)) => write!(f, "{kind}: {member}"),
             (Event::HealthChanged { from, health }, _) => {
                 let ClusterHealth { level, present, missing, .. } = health;

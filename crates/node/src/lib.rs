@@ -88,8 +88,8 @@ pub use headcount_state::{
     Tags, Time, Voters,
 };
 pub use headcount_swim::{
-    Agreement, Basis, Census, ClusterHealth, Config, ConfigError, DEGRADING, Detector, Electorate,
-    Error as ProtocolError, Event, Exchange, HealthLevel, LinkCondition, Member, MissingCause,
-    SeedError, Stats, Verdict,
+    Accusation, Agreement, Basis, Census, ClusterHealth, Config, ConfigError, DEGRADING, Detector,
+    Electorate, Error as ProtocolError, Event, Exchange, HealthLevel, LinkCondition, Member,
+    MissingCause, SeedError, Stats, Verdict,
 };
 pub use headcount_wire::RefuseCode;

@@ -206,7 +206,8 @@ async fn view(State(app): State<Arc<App>>, Query(query): Query<ViewQuery>) -> Re
         Ok(Ok(census)) => {
             let members = app.node.members();
             let census = Some(CensusView::new(&census, &members));
-            Json(View { census, ..View::new(app.node.name(), &members) }).into_response()
+            Json(View { census, ..View::new(app.node.name(), &members, app.node.now()) })
+                .into_response()
         }
         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
         Err(_) => {
@@ -253,7 +254,7 @@ async fn report(State(app): State<Arc<App>>, Query(query): Query<ReportQuery>) -
 fn current(node: &Node) -> View {
     let members = node.members();
     let contacts = ContactView::all(node, &members);
-    View { contacts, ..View::new(node.name(), &members) }
+    View { contacts, ..View::new(node.name(), &members, node.now()) }
 }
 
 /// What `POST /v1/parameters` is told.

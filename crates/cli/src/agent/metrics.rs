@@ -4,8 +4,8 @@
 use std::fmt;
 
 use headcount::{
-    ClusterHealth, Condition, Event, Members, Node, NodeEvent, NodeStats, Quorum, Standing, Status,
-    Verdict,
+    ClusterHealth, Condition, Event, Member, Members, Node, NodeEvent, NodeStats, Quorum, Standing,
+    Status, Verdict,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text;
@@ -100,7 +100,16 @@ fn view(encoder: &mut DescriptorEncoder<'_>, members: &Members) -> fmt::Result {
         ConstGauge::new(len).encode(family.encode_family(&[("status", status.as_str())])?)?;
     }
     let serving = members.serving().count();
-    gauge(encoder, "members_serving", "Live members whose application says it serves", serving)?;
+    let help = "Members that may be given work: live, serving, not recovering, within reach";
+    gauge(encoder, "members_serving", help, serving)?;
+    let count = |is: fn(&Member) -> bool| members.live().filter(|member| is(member)).count();
+    let help = "Members that are back and are given no work yet";
+    gauge(encoder, "members_recovering", help, count(Member::is_recovering))?;
+    let help = "Live members that this node cannot reach";
+    gauge(encoder, "members_unreachable", help, count(Member::is_unreachable))?;
+    let help = "Live members that some say they cannot reach";
+    let partial = count(|member| !member.out_of_reach_for().is_empty());
+    gauge(encoder, "members_partial", help, partial)?;
     let agreement = members.agreement();
     gauge(
         encoder,

@@ -29,6 +29,9 @@ use crate::observers::Observers;
 /// later, and acks show it.
 const EPOCH_STEP_MAX: u32 = 1 << 12;
 
+/// So many answers fit a detection time, one after the other, however long they take for their link.
+const ROUND_TRIPS: u32 = 5;
+
 impl Detector {
     /// Its number in the protocol.
     fn number(self) -> u32 {
@@ -73,7 +76,8 @@ impl Engine {
     /// the period becomes a fifth of the detection time, within 200 ms to 5 s.
     ///
     /// # Errors
-    /// [`ConfigError`] if the detection time is out of range; nothing is changed.
+    /// [`ConfigError`] if the detection time is out of range, or less than five times what answers
+    /// take on the links of this node; nothing is changed.
     pub fn set_parameters(
         &mut self,
         now: Time,
@@ -84,11 +88,28 @@ impl Engine {
         let period = Config::clone(&self.config).with_detection_time(detection_time).period;
         let config = self.config.with_parameters(detector, detection_time, period);
         config.check()?;
+        self.check_against_links(detection_time)?;
         let step = self.rng.random_range(1..=EPOCH_STEP_MAX);
         self.epoch = self.epoch.saturating_add(step);
         self.take_over(now, config);
         self.settle(now);
         Ok(())
+    }
+
+    /// Whether answers come soon enough for a detection time: a member has to be asked again and
+    /// others about it before that is over.
+    fn check_against_links(&self, detection_time: Duration) -> Result<(), ConfigError> {
+        let slow = self.links.pooled().timeout().unwrap_or_default();
+        let least = slow * ROUND_TRIPS;
+        if detection_time >= least {
+            return Ok(());
+        }
+        let range = format!(
+            "{least:.1?} or more: answers take up to {slow:.1?} on the links of this node, and \
+             there must be time for {ROUND_TRIPS} of them"
+        );
+        let value = format!("{detection_time:?}");
+        Err(ConfigError { field: "detection_time", value, range })
     }
 
     /// A hello said the parameters of its sender. A newcomer takes them whatever they are; one
@@ -155,6 +176,7 @@ impl Engine {
         *self.observers = Observers::new(&self.config, now);
         self.observers.holding = holding;
         self.links = Links::new(&self.config);
+        self.forget_who_is_out();
         self.pace = Pace::new(self.config.period * 3 / 2);
         self.hurry = Hurry::new(self.config.gossip_interval);
         self.bulk = Bulk::new(self.config.period, now);

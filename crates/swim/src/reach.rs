@@ -165,10 +165,13 @@ impl Engine {
             let others = self.live_others();
             self.events.extend(others.into_iter().map(Event::Unreachable));
         }
-        if self.observes() && !self.is_gated(now) {
-            self.measure_again(now);
-            self.say_who_is_out(now);
+        if self.is_gated(now) {
+            return;
         }
+        if self.observes() {
+            self.measure_again(now);
+        }
+        self.say_who_is_out(now);
     }
 
     /// Somebody is heard again.
@@ -177,6 +180,16 @@ impl Engine {
             let others = self.live_others().into_iter();
             let within = others.filter(|member| !self.reach.out.contains_key(&member.id()));
             self.events.extend(within.map(Event::Reachable));
+        }
+    }
+
+    /// No link is known any more: all are taken for good.
+    pub(crate) fn forget_who_is_out(&mut self) {
+        let out = std::mem::take(&mut self.reach.out);
+        if !self.reach.alone {
+            let members = out.into_keys().filter_map(|id| self.member(id));
+            let within: Vec<Event> = members.map(Event::Reachable).collect();
+            self.events.extend(within);
         }
     }
 

@@ -115,3 +115,18 @@ fn a_time_out_of_range_changes_nothing() {
     assert_eq!(error.expect_err("too short").field, "detection_time");
     assert_eq!(net.engine(0).parameters(), before);
 }
+
+#[test]
+fn a_detection_time_that_links_are_too_slow_for_is_refused_with_the_reason() {
+    let mut net = Net::converged(6, &config());
+    net.latency = Duration::from_millis(250);
+    net.run(SECOND * 60);
+    let now = net.now;
+    let before = net.engine(2).parameters();
+    let refused = net.engine(2).set_parameters(now, Detector::Observers, SECOND * 2);
+    let error = refused.expect_err("answers take half a second").to_string();
+    assert!(error.starts_with("detection_time: 2s is out of range; use 2."), "{error}");
+    assert!(error.contains("answers take up to 5"), "{error}");
+    assert_eq!(net.engine(2).parameters(), before);
+    net.engine(2).set_parameters(now, Detector::Observers, SECOND * 3).expect("slow enough");
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use headcount_state::{MemberId, Reason, Status};
-use headcount_swim::{Event, Member};
+use headcount_swim::{Detector, Event, Member};
 use net::{Net, config, id};
 
 fn secs(secs: u64) -> Duration {
@@ -89,6 +89,16 @@ fn of_a_pair_that_cannot_reach_each_other_both_say_so_and_nobody_else() {
             assert_eq!(seen.out_of_reach_for(), by, "{of} at {at}");
             assert_eq!(seen.status(), Status::Alive);
         }
+    }
+    // Who watches in another way knows nothing of links.
+    let now = net.now;
+    net.engine(2).set_parameters(now, Detector::Swim, secs(5)).expect("in range");
+    net.run(secs(60));
+    for (at, of) in [(2, 6), (6, 2)] {
+        assert!(member(&mut net, at, of).is_serving(), "{of} at {at}");
+        let told = net.events_at(at).filter(|event| matches!(event, Event::Reachable(_))).count();
+        assert_eq!(told, 1, "at {at}");
+        assert!((0..9).all(|at| member(&mut net, at, of).out_of_reach_for().is_empty()));
     }
 }
 

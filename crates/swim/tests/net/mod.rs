@@ -47,6 +47,8 @@ pub struct Net {
     flying: BTreeMap<(Time, u64), Flight>,
     hanging: BTreeMap<(Time, u64), (usize, StreamId)>,
     sent: Cell<u64>,
+    /// How long a datagram takes.
+    pub latency: Duration,
 }
 
 struct Flight {
@@ -155,6 +157,7 @@ impl Net {
             flying: BTreeMap::new(),
             hanging: BTreeMap::new(),
             sent: Cell::new(0),
+            latency: LATENCY,
         }
     }
 
@@ -294,7 +297,7 @@ impl Net {
                     let seq = self.sent.get();
                     self.sent.set(seq + 1);
                     let flight = Flight { from: own, to, bytes };
-                    self.flying.insert((now + LATENCY, seq), flight);
+                    self.flying.insert((now + self.latency, seq), flight);
                 }
             } else if let Some(open) = engine.poll_stream() {
                 self.open_stream(place, open.id, open.to);

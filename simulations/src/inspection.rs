@@ -8,6 +8,7 @@ use headcount_swim::Electorate;
 
 use crate::checkers::Checkers;
 use crate::checkers::quorum::Look;
+use crate::checkers::statuses::Seen;
 use crate::scenario::{members_of, nodes_of};
 use crate::simulation::Simulation;
 
@@ -107,7 +108,7 @@ impl Simulation {
             let Some(running) = node.running.as_ref().filter(|r| !r.leaving) else { continue };
             let own = node.name.id();
             let others: BTreeSet<MemberId> = about.iter().copied().filter(|m| *m != own).collect();
-            let shown = |member| running.engine.member(member).map(|m| m.status());
+            let shown = |member| running.engine.member(member).map(|m| Seen::of(&m));
             self.checkers.statuses.looked(self.now, (number, rule), observer, shown, &others);
         }
     }

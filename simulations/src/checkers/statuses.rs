@@ -3,10 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headcount_state::{MemberId, Status, Time};
+use headcount_swim::Member;
 
 use crate::checkers::Violations;
 use crate::report::Check;
 use crate::scenario::{Shown, StatusRule};
+
+/// How an observer shows a member.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    status: Status,
+    serving: bool,
+    recovering: bool,
+    unreachable: bool,
+    partial: bool,
+}
+
+impl Seen {
+    pub(crate) fn of(member: &Member) -> Seen {
+        Seen {
+            status: member.status(),
+            serving: member.is_serving(),
+            recovering: member.is_recovering(),
+            unreachable: member.is_unreachable(),
+            partial: !member.out_of_reach_for().is_empty(),
+        }
+    }
+}
 
 /// What one look found.
 #[derive(Clone, Debug, Default)]
@@ -28,16 +51,16 @@ impl Statuses {
         at: Time,
         (number, rule): (usize, &StatusRule),
         observer: usize,
-        shown: impl Fn(MemberId) -> Option<Status>,
+        shown: impl Fn(MemberId) -> Option<Seen>,
         about: &BTreeSet<MemberId>,
     ) {
         let found = self.found.entry(number).or_default();
         for member in about {
             found.pairs += 1;
-            let status = shown(*member);
-            if !matches(rule.shown, status) {
+            let seen = shown(*member);
+            if !matches(rule.shown, seen) {
                 found.wrong.add(|| {
-                    let status = status.map_or("not at all", Status::as_str);
+                    let status = seen.map_or("not at all", |seen| seen.status.as_str());
                     format!("{at}: node {observer} shows {member} as {status}")
                 });
             }
@@ -63,8 +86,14 @@ impl Statuses {
     }
 }
 
-fn matches(expected: Shown, status: Option<Status>) -> bool {
+fn matches(expected: Shown, seen: Option<Seen>) -> bool {
+    let status = seen.map(|seen| seen.status);
+    let is = |what: fn(Seen) -> bool| seen.is_some_and(what);
     match expected {
+        Shown::Serving => is(|seen| seen.serving),
+        Shown::Recovering => is(|seen| seen.recovering),
+        Shown::Unreachable => is(|seen| seen.unreachable),
+        Shown::Partial => is(|seen| seen.partial),
         Shown::Alive => status == Some(Status::Alive),
         Shown::Suspect => status == Some(Status::Suspect),
         Shown::Failed => status == Some(Status::Failed),
@@ -93,7 +122,14 @@ mod tests {
         for observer in 0..10 {
             let status = if observer < failed { Status::Failed } else { Status::Alive };
             let about = BTreeSet::from([member(1)]);
-            statuses.looked(at(5), (0, &rule), observer, |_| Some(status), &about);
+            let seen = Seen {
+                status,
+                serving: false,
+                recovering: status == Status::Alive,
+                unreachable: observer == 0,
+                partial: observer < 9,
+            };
+            statuses.looked(at(5), (0, &rule), observer, |_| Some(seen), &about);
         }
         statuses.finish(&[rule])[0].pass
     }
@@ -103,6 +139,9 @@ mod tests {
         assert!(check(rule(Shown::Failed, 1.0), 10));
         assert!(check(rule(Shown::Gone, 0.9), 9));
         assert!(check(rule(Shown::Here, 1.0), 0));
+        assert!(check(rule(Shown::Recovering, 0.7), 3));
+        assert!(check(rule(Shown::Unreachable, 0.1), 0));
+        assert!(check(rule(Shown::Partial, 0.9), 0));
     }
 
     #[test]
@@ -111,6 +150,10 @@ mod tests {
         assert!(!check(rule(Shown::Gone, 0.9), 8));
         assert!(!check(rule(Shown::Here, 1.0), 1));
         assert!(!check(rule(Shown::Absent, 1.0), 0));
+        assert!(!check(rule(Shown::Recovering, 0.8), 3));
+        assert!(!check(rule(Shown::Unreachable, 0.2), 0));
+        assert!(!check(rule(Shown::Partial, 1.0), 0));
+        assert!(!check(rule(Shown::Serving, 0.1), 0));
     }
 
     #[test]

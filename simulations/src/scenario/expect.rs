@@ -135,6 +135,14 @@ pub enum Shown {
     Here,
     /// Failed, left or not at all.
     Gone,
+    /// As one that may be given work.
+    Serving,
+    /// Back, and given no work yet.
+    Recovering,
+    /// Alive, and out of the observer's reach.
+    Unreachable,
+    /// Alive, and out of reach for some members.
+    Partial,
 }
 
 /// Bounds of one figure of the report.

@@ -61,9 +61,12 @@ fn five_nodes_converge_lose_one_and_get_it_back() {
         "generation",
         "incarnation",
         "name",
+        "out_of_reach_for",
+        "recovering",
         "serving",
         "status",
         "tags",
+        "unreachable",
         "zone",
     ];
     assert_eq!(keys(member), fields);

@@ -8,12 +8,13 @@ use crate::observers::contest::MEASUREMENTS_MAX;
 use crate::observers::opinions::QUESTIONS_MAX;
 use crate::observers::pings::PINGS_MAX;
 use crate::outbox::OUTBOX_MAX;
+use crate::reach::TELLERS_MAX;
 use crate::relay::RELAYS_MAX;
 use crate::session::STREAMS_MAX;
 use crate::sketching::SESSIONS_MAX;
 
 /// How many parts there are.
-pub(crate) const PARTS: usize = 15;
+pub(crate) const PARTS: usize = 16;
 
 /// A bounded part of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ impl Engine {
             part("cases", self.observers.cases.len(), CASES_MAX),
             part("measurements", self.observers.contests.len(), MEASUREMENTS_MAX),
             part("questions", self.observers.opinions.len(), QUESTIONS_MAX),
+            part("tellers", self.reach.tellers(), TELLERS_MAX),
         ]
     }
 }

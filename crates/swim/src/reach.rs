@@ -27,7 +27,7 @@ use crate::observers::timing::{CONFIRMED_FOR_CONTEST, OWN_LOSS_MAX};
 const OUT_MAX: usize = 64;
 
 /// The most members whose word of whom they cannot reach is kept.
-const TELLERS_MAX: usize = 1_024;
+pub(crate) const TELLERS_MAX: usize = 1_024;
 
 /// Who is out of reach for so many periods is told of: a contest may have failed it by then.
 const TOLD_AFTER: u32 = 15;
@@ -68,6 +68,11 @@ impl Reach {
     /// Who says that it cannot reach a member.
     pub(crate) fn out_for(&self, id: MemberId) -> impl Iterator<Item = MemberId> {
         self.told.get(&id).into_iter().flatten().copied()
+    }
+
+    /// How many members say that they cannot reach somebody.
+    pub(crate) fn tellers(&self) -> usize {
+        self.tellers.len()
     }
 
     /// It is no member any more, or another process.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   fresh claims     every gossip interval to `fanout` random non-failed peers, while there are any
-//!   all are told     for a few more rounds the hash alone, compared with one random peer each
+//!   all are told     for a few more rounds the hash alone, compared with the next members on the ring
 //!   nothing new      every exchange interval the hash, compared with one random peer
 //!   in a hurry       a table exchange with one random peer ten times a period
 //!   hashes differ    by some of the last few changes: the other is told these at once
@@ -42,8 +42,10 @@ const BACKLOG: usize = 24;
 /// memberlist tells the dead of news for thirty seconds (its GossipToTheDeadTime on a LAN).
 const GOSSIP_TO_LOST_PERIODS: u32 = 30;
 
-/// After the last claim was told so many rounds compare hashes with one random peer each: of those
-/// whom no copy reached, all but one in twenty are found so, and are told at once.
+/// After the last claim was told so many rounds compare hashes with one peer each: the first, second
+/// and third after this node in the order of ids. So each member is asked by three others whether
+/// it has heard, and none is left out by chance: of those whom no copy reached, random peers would
+/// pass over one in twenty.
 const CHECK_ROUNDS: u8 = 3;
 
 const NEWS: Body = Body::Gossip { table: None };
@@ -75,20 +77,22 @@ impl Engine {
         if self.peers.is_empty() || silent {
             return;
         }
-        let (fanout, body, wait) = if !self.dissemination.is_empty() {
+        let mut targets = Vec::with_capacity(self.config.gossip_fanout);
+        let (body, wait) = if !self.dissemination.is_empty() {
             let checks = if self.config.spreads_as_memberlist { 0 } else { CHECK_ROUNDS };
             self.check_rounds = checks;
             let backlog = self.dissemination.len() > BACKLOG && !self.config.spreads_as_memberlist;
             let rounds = if backlog { BATCHING_SHARE } else { 1 };
-            (self.config.gossip_fanout, NEWS, self.config.gossip_interval / rounds)
+            self.peers.gossip_targets(&mut self.rng, self.config.gossip_fanout, &mut targets);
+            (NEWS, self.config.gossip_interval / rounds)
         } else if self.check_rounds > 0 {
+            let after = usize::from(CHECK_ROUNDS - self.check_rounds) % self.peers.len();
             self.check_rounds -= 1;
-            (1, Body::Compare, self.config.gossip_interval / CHECK_SHARE)
+            targets.extend(self.table.live_after(self.table.own_id()).nth(after));
+            (Body::Compare, self.config.gossip_interval / CHECK_SHARE)
         } else {
             return;
         };
-        let mut targets = Vec::with_capacity(fanout);
-        self.peers.gossip_targets(&mut self.rng, fanout, &mut targets);
         if self.config.spreads_as_memberlist {
             self.mix_in_the_lost(now, &mut targets);
         }

@@ -253,13 +253,14 @@ impl Engine {
         self.send(Outgoing::new(to, Some(peer), NEWS).telling(front));
     }
 
-    /// Sends the table in a datagram if it may fit, else over a stream, else in part.
+    /// Sends the table in a datagram if it may fit, else over a stream, unless much of it was handed
+    /// out lately, else in part.
     fn offer_table(&mut self, now: Time, peer: MemberId, to: SocketAddr, reply: bool) {
         let may_fit = self.may_fit_a_datagram();
         let stream = self.pace.may_stream(now, peer)
             && (!may_fit || (reply && !self.pace.may_try_datagram(now, peer)));
         if stream {
-            self.call_exchange(peer, to);
+            self.exchange_by_stream(now, peer, to);
         } else {
             self.send_table(peer, to, reply);
         }

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use headcount_state::{Instance, Life, Status, Update, VersionVector};
-use headcount_swim::{Config, Exchange};
-use headcount_wire::{Body, Datagram, update_bytes};
+use headcount_swim::{Config, Engine, Exchange};
+use headcount_wire::{Body, Datagram, TablePart, update_bytes};
 use net::{Net, address, config};
 use proptest::prelude::*;
 
@@ -195,6 +195,24 @@ fn who_was_not_asked_gets_no_records() {
     net.engine(0).receive(now, address(1), &forged);
     while net.engine(0).poll_transmit(now).is_some() {}
     assert_eq!(net.engine(0).stats().bytes_sent, before);
+}
+
+#[test]
+fn who_has_handed_out_much_answers_no_table_with_a_stream() {
+    let (most, few) = (alive(0..6_000), alive(0..1));
+    let mut net = two_nodes(&config(), [&most, &few]);
+    let asks = Body::Gossip { table: Some(TablePart { complete: false, reply: true }) };
+    let (now, cluster) = (net.now, config().cluster);
+    let answered = [3, 4, 5].map(|number: u8| {
+        let instance = u64::from(number) * 8 + 1;
+        let there = SocketAddr::from(([10, 9, 0, number], 7946));
+        let own = net::identity(&format!("member-{number}"), there, 1, instance);
+        let speaker = Engine::new(config(), own, 1, now).expect("an engine");
+        let table = net::datagram(&speaker, cluster, &asks, &[]);
+        net.engine(0).receive(now, there, &table);
+        net.engine(0).poll_stream().map(|open| open.to) == Some(there)
+    });
+    assert_eq!(answered, [true, false, false]);
 }
 
 #[test]

@@ -179,18 +179,11 @@ fn who_was_not_asked_gets_no_records() {
     let tables = [alive(0..200), alive(50..250)];
     let mut net = two_nodes(&config(), [&tables[0], &tables[1]]);
     let now = net.now + Duration::from_secs(1);
-    let elements: Vec<u64> = net
-        .engine(0)
-        .table()
-        .live()
-        .map(|record| record.id())
-        .collect::<Vec<_>>()
-        .into_iter()
-        .filter_map(|id| net.engine(0).table().element_of(id))
-        .take(50)
-        .collect();
+    let table = net.engine(0).table();
+    let live = table.live().filter_map(|record| table.marked(record.id()));
+    let keys: Vec<u32> = live.map(|marked| marked.key).take(50).collect();
     let cluster = net.engine(1).config().cluster;
-    let forged = net::datagram(net.engine(1), cluster, &Body::Wants { elements }, &[]);
+    let forged = net::datagram(net.engine(1), cluster, &Body::Wants { keys }, &[]);
     let before = net.engine(0).stats().bytes_sent;
     net.engine(0).receive(now, address(1), &forged);
     while net.engine(0).poll_transmit(now).is_some() {}

@@ -358,8 +358,9 @@ pub struct Sketch {
     /// How many live records the sender holds.
     #[prost(uint32, tag = "2")]
     pub live: u32,
-    /// The symbols in a row, 12 bytes each, little endian: the exclusive or of the elements (8), then
-    /// of their checks (4).
+    /// The symbols in a row, 12 bytes each, little endian: of the members mapped to it the sums of their
+    /// marks (4), of the marks times the keys (4) and times the squares of the keys (4), all modulo
+    /// 2^32 - 5.
     #[prost(bytes = "vec", tag = "3")]
     pub symbols: ::prost::alloc::vec::Vec<u8>,
 }
@@ -377,9 +378,9 @@ pub struct More {
 /// sender lacked, and this is what the other side lacks.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Wants {
-    /// Please tell of the records that these elements stand for.
-    #[prost(fixed64, repeated, tag = "1")]
-    pub elements: ::prost::alloc::vec::Vec<u64>,
+    /// Please tell of the members with these keys.
+    #[prost(fixed32, repeated, tag = "1")]
+    pub keys: ::prost::alloc::vec::Vec<u32>,
 }
 /// Nothing but the heartbeat's hashes, and perhaps news: a receiver that holds another table answers
 /// with what the sender lacks, if its hash shows that, or else with its own hashes.

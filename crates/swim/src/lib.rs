@@ -8,6 +8,7 @@
 //! detectors, [`Detector::Swim`] and [`Detector::Lifeguard`], and makes tables converge by dissemination and whole-table gossip.
 
 mod absorb;
+mod broken;
 mod bulk;
 mod census;
 mod checks;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use headcount_state::{Instance, Life, Status, Update, VersionVector};
-use headcount_swim::{Config, Engine, Exchange};
+use headcount_swim::{Config, Engine, Exchange, StreamEnd, StreamStep};
 use headcount_wire::{Body, Datagram, TablePart, update_bytes};
 use net::{Net, address, config};
 use proptest::prelude::*;
@@ -206,6 +206,48 @@ fn who_has_handed_out_much_answers_no_table_with_a_stream() {
         net.engine(0).poll_stream().map(|open| open.to) == Some(there)
     });
     assert_eq!(answered, [true, false, false]);
+}
+
+#[test]
+fn a_stream_that_breaks_again_and_again_gets_to_the_end() {
+    let few = alive(0..1);
+    for place in 0..2 {
+        let most = alive(0..4_000);
+        let mut tables = [&few, &few];
+        tables[place] = &most;
+        let config = Config { exchange: Exchange::Stream, ..config() };
+        let mut net = two_nodes(&config, tables);
+        let before = net.engine(place).stats().stream_bytes_sent;
+        // Two hellos, a chunk of the caller, and at most three of a server.
+        net.stream_frames = 6;
+        let calls = 2 + exchange(&mut net, 12);
+        assert!((4..9).contains(&calls), "{calls} calls");
+        assert_eq!(net.engine(1 - place).table().live_len(), 4_002);
+        let sent = net.engine(place).stats().stream_bytes_sent - before;
+        let once: usize = most.iter().map(|(n, held)| update_bytes(&update(*n, *held))).sum();
+        assert!(sent < once as u64 * 5 / 4, "{sent} bytes, and {once} are enough");
+    }
+}
+
+#[test]
+fn a_caller_that_is_sent_away_keeps_its_table_to_itself() {
+    let most = alive(0..12_000);
+    let config = Config { exchange: Exchange::Stream, ..config() };
+    let mut net = two_nodes(&config, [&most, &most]);
+    let now = net.now;
+    // It has handed out its table to a newcomer.
+    let own = net::identity("newcomer", address(9), 1, 9);
+    let mut newcomer = Engine::new(config.clone(), own, 1, now).expect("an engine");
+    newcomer.join(now, address(1));
+    let call = newcomer.poll_stream().expect("a call");
+    let there = net.engine(1).stream_accepted(now, address(9)).expect("room");
+    let StreamStep::Send(hello) = newcomer.stream_next(now, call.id) else { panic!("a hello") };
+    net.engine(1).stream_frame(now, there, &hello[4..]);
+    net.engine(1).stream_closed(now, there, StreamEnd::Finished);
+    exchange(&mut net, 2);
+    assert_eq!(net.engine(1).stats().streams_redirected, 1);
+    let sent = net.engine(0).stats().stream_bytes_sent;
+    assert!((1..500).contains(&sent), "{sent} bytes");
 }
 
 #[test]

@@ -160,6 +160,7 @@ impl Message<'_> {
         if let Some(parameters) = &hello.parameters {
             self.nested(5, |m| m.parameters(parameters));
         }
+        self.fixed64(6, hello.after.map_or(0, MemberId::as_u64));
     }
 
     /// A target, or the fields of a heartbeat that are one.

@@ -413,8 +413,8 @@ mod tests {
             period: Duration::from_millis(7),
         };
         let parameters = Some(parameters);
-        let hello =
-            Hello { purpose: Purpose::Exchange, protocol: crate::PROTOCOL, own, parameters };
+        let (purpose, after) = (Purpose::Exchange, MemberId::from_u64(7));
+        let hello = Hello { purpose, protocol: crate::PROTOCOL, own, parameters, after };
         let detail = "x".repeat(199) + "\u{e9}";
         for frame in [
             Frame::Hello(hello),

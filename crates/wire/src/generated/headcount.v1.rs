@@ -528,6 +528,10 @@ pub struct Hello {
     /// How the members of the sender's cluster watch each other. Absent: not said.
     #[prost(message, optional, tag = "5")]
     pub parameters: ::core::option::Option<Parameters>,
+    /// The sender has what the other side holds of members with an id up to this one, from a stream
+    /// that broke: please begin after it. Absent: from the start.
+    #[prost(fixed64, tag = "6")]
+    pub after: u64,
 }
 /// How the members of a cluster watch each other: the same at all of them. Those of the larger epoch
 /// count; of two with one epoch those that are larger in the order of the fields, but a newcomer

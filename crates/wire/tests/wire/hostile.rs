@@ -489,6 +489,7 @@ fn a_hello_with_an_empty_protocol_range_is_invalid() {
         protocol: ProtocolRange { min: 3, max: 2 },
         own: None,
         parameters: None,
+        after: None,
     };
     let frame = StreamFrame { heartbeat: samples::heartbeat(), frame: Frame::Hello(hello) };
     let bytes = encode_frame(CLUSTER, &frame);

@@ -235,6 +235,7 @@ pub(crate) fn frames() -> [(&'static str, StreamFrame); 5] {
                 protocol: PROTOCOL,
                 own: Some(record(7)),
                 parameters: None,
+                after: None,
             }),
         ),
         (

@@ -201,10 +201,12 @@ pub(crate) fn stream_frame() -> impl Strategy<Value = StreamFrame> {
             period: Duration::from_millis(period.into()),
         },
     );
-    let optional = (proptest::option::of(update()), proptest::option::of(parameters));
-    let hello = (purpose, protocol, optional).prop_map(|(purpose, protocol, (own, parameters))| {
-        Frame::Hello(Hello { purpose, protocol, own, parameters })
-    });
+    let after = any::<u64>().prop_map(MemberId::from_u64);
+    let optional = (proptest::option::of(update()), proptest::option::of(parameters), after);
+    let hello =
+        (purpose, protocol, optional).prop_map(|(purpose, protocol, (own, parameters, after))| {
+            Frame::Hello(Hello { purpose, protocol, own, parameters, after })
+        });
     let code = proptest::sample::select(vec![
         RefuseCode::Other,
         RefuseCode::Protocol,

@@ -73,6 +73,8 @@ struct Session {
     quiet: bool,
     /// How much of the table has been sent.
     sent: Sent,
+    /// The peer was promised a table of so many records, of which none has been sent yet.
+    promised: Option<usize>,
     /// The peer's table is here up to this member, and those before it that came by another stream.
     heard: Option<MemberId>,
     /// The peer's table is here as a whole.
@@ -117,6 +119,7 @@ impl Session {
             peer: None,
             quiet: false,
             sent: Sent::UpTo(None),
+            promised: None,
             heard: None,
             received: false,
             answers: BTreeSet::new(),
@@ -254,7 +257,8 @@ impl Engine {
     pub(crate) fn call_exchange(&mut self, peer: MemberId, address: SocketAddr) {
         let role = Role::Exchange { peer };
         let running = self.sessions.open.values().any(|session| session.role == role);
-        if !running && self.sessions.call(Session::new(role, address)) {
+        let promised = Some(self.table.len());
+        if !running && self.sessions.call(Session { promised, ..Session::new(role, address) }) {
             self.stats.exchanges_stream += 1;
         }
     }
@@ -298,7 +302,10 @@ impl Engine {
             // The caller's table goes first, to whom it is welcome.
             _ if !session.greeted => StreamStep::Receive,
             (_, false) if serving => StreamStep::Receive,
-            (Sent::UpTo(cursor), _) => self.send_chunk(now, id, cursor),
+            (Sent::UpTo(cursor), _) => match session.promised.take() {
+                Some(promised) if !self.keeps_promise(now, promised) => self.take_back(now, id),
+                _ => self.send_chunk(now, id, cursor),
+            },
             (Sent::All, false) => StreamStep::Receive,
             (Sent::All, true) if serving => StreamStep::Receive,
             (Sent::All, true) if session.answers.is_empty() => StreamStep::Close,

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use headcount_state::{Instance, Life, Status, Update, VersionVector};
-use headcount_swim::{Config, Engine, Exchange, StreamEnd, StreamStep};
-use headcount_wire::{Body, Datagram, TablePart, update_bytes};
+use headcount_swim::{Config, Engine, Exchange, StreamEnd, StreamId, StreamStep};
+use headcount_wire::{Body, Datagram, Frame, RefuseCode, TablePart, decode_frame, update_bytes};
 use net::{Net, address, config};
 use proptest::prelude::*;
 
@@ -229,6 +229,50 @@ fn a_stream_that_breaks_again_and_again_gets_to_the_end() {
     }
 }
 
+/// A newcomer has said hello to the second node.
+fn newcomer_calls(net: &mut Net, place: usize) -> (Engine, StreamId, StreamId) {
+    let now = net.now;
+    let own = net::identity(&net::name(place), address(place), 1, 9);
+    let mut newcomer = Engine::new(config(), own, 1, now).expect("an engine");
+    newcomer.join(now, address(1));
+    let call = newcomer.poll_stream().expect("a call");
+    let there = net.engine(1).stream_accepted(now, address(place)).expect("room");
+    let StreamStep::Send(hello) = newcomer.stream_next(now, call.id) else { panic!("a hello") };
+    net.engine(1).stream_frame(now, there, &hello[4..]);
+    (newcomer, call.id, there)
+}
+
+#[test]
+fn a_table_that_has_grown_much_since_it_was_promised_is_promised_anew() {
+    let few = alive(0..10);
+    let mut net = two_nodes(&config(), [&few, &few]);
+    let (now, cluster) = (net.now, config().cluster);
+    let callers = [7, 8, 9].map(|place| newcomer_calls(&mut net, place));
+    let waiting = callers.map(|(mut newcomer, here, there)| {
+        let StreamStep::Send(hello) = net.engine(1).stream_next(now, there) else {
+            panic!("it is let in")
+        };
+        newcomer.stream_frame(now, here, &hello[4..]);
+        let StreamStep::Send(table) = newcomer.stream_next(now, here) else { panic!("its table") };
+        net.engine(1).stream_frame(now, there, &table[4..]);
+        there
+    });
+    let most: Vec<Update> = alive(0..12_000).iter().map(|(n, held)| update(*n, *held)).collect();
+    net.engine(1).know(now, &most);
+    let answers = waiting.map(|there| {
+        let StreamStep::Send(frame) = net.engine(1).stream_next(now, there) else {
+            panic!("an answer")
+        };
+        match decode_frame(cluster, &frame[4..]).expect("a frame").frame {
+            Frame::Chunk { .. } => None,
+            Frame::Refuse(refuse) => Some((refuse.code, refuse.others.len())),
+            other => panic!("{other:?}"),
+        }
+    });
+    assert_eq!(answers, [None, Some((RefuseCode::Busy, 7)), Some((RefuseCode::Busy, 7))]);
+    assert!(matches!(net.engine(1).stream_next(now, waiting[1]), StreamStep::Close));
+}
+
 #[test]
 fn a_caller_that_is_sent_away_keeps_its_table_to_itself() {
     let most = alive(0..12_000);
@@ -236,13 +280,7 @@ fn a_caller_that_is_sent_away_keeps_its_table_to_itself() {
     let mut net = two_nodes(&config, [&most, &most]);
     let now = net.now;
     // It has handed out its table to a newcomer.
-    let own = net::identity("newcomer", address(9), 1, 9);
-    let mut newcomer = Engine::new(config.clone(), own, 1, now).expect("an engine");
-    newcomer.join(now, address(1));
-    let call = newcomer.poll_stream().expect("a call");
-    let there = net.engine(1).stream_accepted(now, address(9)).expect("room");
-    let StreamStep::Send(hello) = newcomer.stream_next(now, call.id) else { panic!("a hello") };
-    net.engine(1).stream_frame(now, there, &hello[4..]);
+    let (_, _, there) = newcomer_calls(&mut net, 9);
     net.engine(1).stream_closed(now, there, StreamEnd::Finished);
     exchange(&mut net, 2);
     assert_eq!(net.engine(1).stats().streams_redirected, 1);

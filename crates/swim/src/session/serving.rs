@@ -6,7 +6,7 @@ use headcount_wire::{DecodeError, Frame, Hello, Purpose, Refuse, RefuseCode};
 use super::Role;
 use crate::engine::Engine;
 use crate::event::SeedError;
-use crate::transport::StreamId;
+use crate::transport::{StreamId, StreamStep};
 
 /// So many members are named to a caller that is refused for now.
 const OTHERS_NAMED: usize = 6;
@@ -31,7 +31,10 @@ impl Engine {
             }
             self.go_on_after(id, hello.after);
             let admitted = self.bulk.take_table(now, self.table.len());
-            (!admitted).then(|| self.send_on(now, hello))
+            if let Some(session) = self.sessions.open.get_mut(&id).filter(|_| admitted) {
+                session.promised = Some(self.table.len());
+            }
+            (!admitted).then(|| self.send_on(now, hello.own.as_ref().map(|own| own.claim.id)))
         };
         if let Some((session, refused)) = self.sessions.open.get_mut(&id).zip(refused) {
             session.part_with(Some(refused));
@@ -39,9 +42,8 @@ impl Engine {
     }
 
     /// The refusal of a caller for whom there is no table now: this node and some members at random.
-    fn send_on(&mut self, now: Time, hello: &Hello) -> Frame {
+    fn send_on(&mut self, now: Time, caller: Option<MemberId>) -> Frame {
         self.stats.streams_redirected += 1;
-        let caller = hello.own.as_ref().map(|own| own.claim.id);
         let mut named = Vec::with_capacity(OTHERS_NAMED);
         let callers: Vec<MemberId> = caller.into_iter().collect();
         self.peers.sample(&mut self.rng, OTHERS_NAMED, &callers, &mut named);
@@ -52,6 +54,26 @@ impl Engine {
             detail: "too many callers at once; ask the members named here".to_owned(),
             others: records.map(|record| record.update(now)).collect(),
         })
+    }
+
+    /// Whether a table of so many records is still to be handed out: one that has more than doubled
+    /// since, as in a cluster that starts, is another promise.
+    pub(super) fn keeps_promise(&mut self, now: Time, promised: usize) -> bool {
+        let more = self.table.len().saturating_sub(promised);
+        more <= promised || self.bulk.take_table(now, more)
+    }
+
+    /// There is no table for the peer after all.
+    pub(super) fn take_back(&mut self, now: Time, id: StreamId) -> StreamStep {
+        match self.sessions.open.get_mut(&id) {
+            Some(session) if session.role == Role::Serve => {
+                session.closing = true;
+                let caller = session.peer;
+                let elsewhere = self.send_on(now, caller);
+                self.send_frame(now, elsewhere)
+            }
+            _ => StreamStep::Close,
+        }
     }
 
     /// A frame is of no use. A caller from another cluster gets a frame of this one back: it sees

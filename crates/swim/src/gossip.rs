@@ -153,17 +153,22 @@ impl Engine {
         from: SocketAddr,
     ) -> Vec<MemberId> {
         let sender = heartbeat.sender.id;
+        let peer = self.peers.contains(sender);
         if heartbeat.sync == self.table.summary().sync {
-            self.pace.equal(sender);
-            self.hurry.caught_up();
+            if peer {
+                self.pace.equal(sender);
+                self.hurry.caught_up();
+            }
             return self.dead_to_tell(now, heartbeat);
         }
         // Whole tables come at their own time there.
         if self.config.spreads_as_memberlist || !self.takes_part() {
             return Vec::new();
         }
-        let due = self.pace.differs(now, sender);
-        let peer = self.peers.contains(sender);
+        let due = match peer {
+            true => self.pace.differs(now, sender),
+            false => self.pace.stranger_differs(now, sender),
+        };
         // Nobody can have much sent to another by taking its name.
         let at_home = self.peer_address(sender) == Some(from);
         let lacked = self.table.lacked_by(heartbeat.sync).filter(|_| at_home && !due);
@@ -229,7 +234,7 @@ impl Engine {
     pub(crate) fn exchange_by_stream(&mut self, now: Time, peer: MemberId, to: SocketAddr) {
         if !self.pace.may_stream(now, peer) {
             self.send_table(peer, to, true);
-        } else if self.bulk.take_table(now, self.table.len()) {
+        } else if self.tables.take_table(now, self.table.len()) {
             self.call_exchange(peer, to);
         }
     }

@@ -157,7 +157,8 @@ impl Engine {
         self.links = Links::new(&self.config);
         self.pace = Pace::new(self.config.period * 3 / 2);
         self.hurry = Hurry::new(self.config.gossip_interval);
-        self.bulk = Bulk::new(self.config.period, now);
+        self.tables = Bulk::new(self.config.period, now);
+        self.answers = Bulk::new(self.config.period, now);
         self.begin(now);
         self.ask_all_soon(now);
         if !self.observes() {

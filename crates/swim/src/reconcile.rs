@@ -82,7 +82,7 @@ impl Engine {
         }
         let (ours, first) = (self.table.summary().sync, part.first as usize);
         let running = self.reconciling.session(now, peer);
-        if heartbeat.sync == ours || self.bulk.is_spent(now) {
+        if heartbeat.sync == ours || self.answers.is_spent(now) {
             let nothing = Body::Wants { keys: Vec::new() };
             return self.send(Outgoing::new(address, Some(peer), nothing));
         }
@@ -161,7 +161,7 @@ impl Engine {
             let too_many = Body::More { first: 0, count: 0 };
             return self.send(Outgoing::new(address, Some(peer), too_many));
         }
-        let granted = self.bulk.take_records(now, tell.len());
+        let granted = self.answers.take_records(now, tell.len());
         self.rotate_to_a_random_start(&mut tell);
         tell.truncate(granted);
         let room = wants_room(self.config.datagram_budget);

@@ -274,6 +274,19 @@ fn a_table_that_has_grown_much_since_it_was_promised_is_promised_anew() {
 }
 
 #[test]
+fn who_has_handed_out_its_table_answers_sketches_all_the_same() {
+    let most = alive(0..12_000);
+    let mut net = two_nodes(&config(), [&most, &most]);
+    let now = net.now;
+    let later: Vec<Update> = alive(20_000..20_020).iter().map(|(n, h)| update(*n, *h)).collect();
+    net.engine(1).know(now, &later);
+    let (_, _, there) = newcomer_calls(&mut net, 9);
+    net.engine(1).stream_closed(now, there, StreamEnd::Finished);
+    assert_eq!(exchange(&mut net, 3), 2);
+    assert_eq!(net.engine(0).stats().stream_bytes_sent, 0);
+}
+
+#[test]
 fn a_caller_that_is_sent_away_keeps_its_table_to_itself() {
     let most = alive(0..12_000);
     let config = Config { exchange: Exchange::Stream, ..config() };

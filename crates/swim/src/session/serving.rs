@@ -30,7 +30,7 @@ impl Engine {
                 self.absorb_on_stream(now, id, own);
             }
             self.go_on_after(id, hello.after);
-            let admitted = self.bulk.take_table(now, self.table.len());
+            let admitted = self.tables.take_table(now, self.table.len());
             if let Some(session) = self.sessions.open.get_mut(&id).filter(|_| admitted) {
                 session.promised = Some(self.table.len());
             }
@@ -60,7 +60,7 @@ impl Engine {
     /// since, as in a cluster that starts, is another promise.
     pub(super) fn keeps_promise(&mut self, now: Time, promised: usize) -> bool {
         let more = self.table.len().saturating_sub(promised);
-        more <= promised || self.bulk.take_table(now, more)
+        more <= promised || self.tables.take_table(now, more)
     }
 
     /// There is no table for the peer after all.

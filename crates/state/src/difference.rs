@@ -1,19 +1,19 @@
-//! Decoding: from two tables' coded symbols to the elements that only one of them has.
+//! Decoding: from two tables' coded symbols to the keys whose marks are not the same in both.
 //!
 //! ```text
-//!   theirs ^ mine     a^b^c    a     c         a alone in symbol 1: recovered, taken out of all
-//!                     b^c      .     c         c alone in symbol 2
+//!   theirs - mine     a+b+c    a     c         a alone in symbol 1: recovered, taken out of all
+//!                     b+c      .     c         c alone in symbol 2
 //!                     b        .     .         b alone in symbol 0
 //!                     .        .     .         nothing left: complete
 //! ```
-//! Symbols come from strangers: whatever they hold, decoding ends, and recovers no more elements
+//! Symbols come from strangers: whatever they hold, decoding ends, and recovers no more keys
 //! than there were symbols.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
 use crate::mapping::Mapping;
-use crate::sketch::{SKETCH_SYMBOLS_MAX, Symbol};
+use crate::sketch::{Marked, SKETCH_SYMBOLS_MAX, Symbol};
 
 /// The difference of two sets, as far as their coded symbols have told it.
 ///
@@ -25,9 +25,9 @@ pub struct Difference {
     left: Vec<Symbol>,
     /// How many of them are not zero.
     unsolved: usize,
-    elements: Vec<u64>,
-    /// Each recovered element, with the first symbol not yet taken in that it is part of.
-    waiting: BinaryHeap<Reverse<(Mapping, u64)>>,
+    found: Vec<Marked>,
+    /// Each recovered key, with the first symbol not yet taken in that it is part of.
+    waiting: BinaryHeap<Reverse<(Mapping, Marked)>>,
     broken: bool,
 }
 
@@ -45,17 +45,15 @@ impl Difference {
             if self.broken {
                 return;
             }
-            let mut symbol = *theirs;
-            symbol.toggle(*mine);
-            self.take_in(symbol);
+            self.take_in(theirs.minus(*mine));
         }
     }
 
-    /// The elements recovered so far, those of both sets mixed, in no particular order. At most
-    /// as many as symbols were taken in. Only of a complete difference is it certain (but for
-    /// sums that look like one element, once in 2^32) that they are in one set and not the other.
-    pub fn elements(&self) -> &[u64] {
-        &self.elements
+    /// The keys recovered so far, each with its mark there less its mark here (which is 0 where it
+    /// is not), in no particular order. At most as many as symbols were taken in. Only of a complete
+    /// difference are they certain, but for sums that look like one key, once in 2^32.
+    pub fn found(&self) -> &[Marked] {
+        &self.found
     }
 
     /// How many symbols were taken in.
@@ -68,7 +66,7 @@ impl Difference {
         self.left.is_empty()
     }
 
-    /// Whether the elements are the whole difference: nothing is left in any symbol. Every element
+    /// Whether what was found is the whole difference: nothing is left in any symbol. Every key
     /// is part of symbol 0, so none hides behind the last one.
     pub fn is_complete(&self) -> bool {
         !self.left.is_empty() && self.unsolved == 0 && !self.broken
@@ -82,11 +80,11 @@ impl Difference {
     fn take_in(&mut self, mut symbol: Symbol) {
         let at = self.left.len();
         while let Some(mut next) = self.waiting.peek_mut() {
-            let Reverse((mapping, element)) = &mut *next;
+            let Reverse((mapping, found)) = &mut *next;
             if mapping.at() > at {
                 break;
             }
-            symbol.toggle(Symbol::alone(*element));
+            symbol = symbol.minus(Symbol::alone(*found));
             mapping.step();
         }
         self.left.push(symbol);
@@ -96,39 +94,36 @@ impl Difference {
         }
     }
 
-    /// Recovers the element that is alone in the symbol `first`, and all that this uncovers.
+    /// Recovers the key that is alone in the symbol `first`, and all that this uncovers.
     fn peel(&mut self, first: usize) {
         let mut candidates = BTreeSet::from([first]);
         while let Some(at) = candidates.pop_first() {
-            let Symbol { sum: element, .. } = self.left[at];
-            if !self.is_alone(at) {
-                continue;
-            }
-            // Each element of a true difference solves one symbol for good.
-            if self.elements.len() == self.left.len() {
+            let Some(found) = self.alone_at(at) else { continue };
+            // Each key of a true difference solves one symbol for good.
+            if self.found.len() == self.left.len() {
                 self.broken = true;
                 return;
             }
-            self.elements.push(element);
+            self.found.push(found);
             let alone = self.left[at];
-            let mut mapping = Mapping::of(element);
+            let mut mapping = Mapping::of(found.key);
             while let Some(symbol) = self.left.get_mut(mapping.at()) {
                 self.unsolved -= usize::from(!symbol.is_zero());
-                symbol.toggle(alone);
+                *symbol = symbol.minus(alone);
                 self.unsolved += usize::from(!symbol.is_zero());
                 if symbol.looks_alone() {
                     candidates.insert(mapping.at());
                 }
                 mapping.step();
             }
-            self.waiting.push(Reverse((mapping, element)));
+            self.waiting.push(Reverse((mapping, found)));
         }
     }
 
-    /// Whether one element is alone in a symbol: it must also be mapped there.
-    fn is_alone(&self, at: usize) -> bool {
-        let symbol = self.left[at];
-        symbol.looks_alone() && Mapping::of(symbol.sum).until(at + 1).any(|mapped| mapped == at)
+    /// The key that is alone in a symbol: it must also be mapped there.
+    fn alone_at(&self, at: usize) -> Option<Marked> {
+        let found = self.left[at].marked()?;
+        Mapping::of(found.key).until(at + 1).any(|mapped| mapped == at).then_some(found)
     }
 }
 
@@ -139,23 +134,40 @@ mod tests {
     use rand::{RngExt, SeedableRng};
 
     use super::*;
+    use crate::field::{PRIME, plus};
     use crate::sketch::Sketch;
 
-    fn sketch(elements: &[u64]) -> Sketch {
+    fn sketch(all: &[Marked]) -> Sketch {
         let mut sketch = Sketch::default();
-        sketch.grow(SKETCH_SYMBOLS_MAX, elements.iter().copied());
+        sketch.grow(SKETCH_SYMBOLS_MAX, all.iter().copied());
         sketch
     }
 
-    fn random(seed: u64, len: usize) -> Vec<u64> {
+    /// So many keys, no two alike.
+    fn random(seed: u64, len: usize) -> Vec<Marked> {
         let mut generator = Xoshiro256PlusPlus::seed_from_u64(seed);
-        (0..len).map(|_| generator.random()).collect()
+        let mut keys = BTreeSet::new();
+        while keys.len() < len {
+            keys.insert(generator.random_range(0..PRIME));
+        }
+        keys.iter()
+            .map(|key| Marked { key: *key, mark: generator.random_range(1..PRIME) })
+            .collect()
     }
 
-    fn sorted(elements: &[u64]) -> Vec<u64> {
-        let mut elements = elements.to_vec();
-        elements.sort_unstable();
-        elements
+    fn sorted(found: &[Marked]) -> Vec<Marked> {
+        let mut found = found.to_vec();
+        found.sort_unstable();
+        found
+    }
+
+    /// The same as the other side finds them.
+    fn reversed(found: &[Marked]) -> Vec<Marked> {
+        found.iter().map(|found| Marked { mark: PRIME - found.mark, ..*found }).collect()
+    }
+
+    fn alone(key: u32) -> Symbol {
+        Symbol::alone(Marked { key, mark: 1 })
     }
 
     /// Takes in symbol after symbol until the difference is known.
@@ -208,44 +220,53 @@ mod tests {
 
     #[test]
     fn what_both_sets_hold_costs_nothing() {
-        let elements = random(7, 10_040);
-        let (here, there) = (sketch(&elements[..10_015]), sketch(&elements[15..]));
+        let all = random(7, 10_040);
+        let (here, there) = (sketch(&all[..10_015]), sketch(&all[15..]));
         let large = decode(&there, &here);
-        let small = decode(&sketch(&elements[10_015..]), &sketch(&elements[..15]));
-        let different = [&elements[..15], &elements[10_015..]].concat();
-        assert_eq!(sorted(large.elements()), sorted(&different));
-        assert_eq!((large.elements(), large.len()), (small.elements(), small.len()));
+        let small = decode(&sketch(&all[10_015..]), &sketch(&all[..15]));
+        let different = [reversed(&all[..15]), all[10_015..].to_vec()].concat();
+        assert_eq!(sorted(large.found()), sorted(&different));
+        assert_eq!((large.found(), large.len()), (small.found(), small.len()));
+    }
+
+    #[test]
+    fn a_key_with_another_mark_is_found_once_with_what_was_added() {
+        let here = random(9, 1_000);
+        let mut there = here.clone();
+        there[500].mark = plus(there[500].mark, 77);
+        let difference = decode(&sketch(&there), &sketch(&here));
+        assert_eq!(difference.found(), [Marked { key: here[500].key, mark: 77 }]);
+        assert_eq!(difference.len(), 1);
     }
 
     #[test]
     fn equal_sets_are_known_as_such_by_one_symbol() {
         let sketch = sketch(&random(1, 50));
         let difference = decode(&sketch, &sketch);
-        assert_eq!((difference.len(), difference.elements()), (1, [].as_slice()));
+        assert_eq!((difference.len(), difference.found()), (1, [].as_slice()));
         assert!(difference.is_complete());
         assert!(!Difference::new().is_complete(), "nothing is known yet");
     }
 
     #[test]
-    fn more_elements_than_symbols_break_it_for_good() {
-        let mut near = (0..).filter(|element| Mapping::of(*element).until(2).eq([0, 1]));
-        let (a, b) = (near.next().map(Symbol::alone), near.next().map(Symbol::alone));
+    fn more_keys_than_symbols_break_it_for_good() {
+        let mut near = (0..).filter(|key| Mapping::of(*key).until(2).eq([0, 1]));
+        let (a, b) = (near.next().map(alone), near.next().map(alone));
         let (a, b) = (a.unwrap(), b.unwrap());
-        let mut both = a;
-        both.toggle(b);
+        let both = a.plus(b);
         // Symbol 0 without b: b, once recovered, is put into it, to be recovered again.
         let mut difference = Difference::new();
         difference.extend(&[a, both], &[Symbol::default(); 2]);
         assert!(difference.is_broken() && !difference.is_complete());
         difference.extend(&[a; 5], &[a; 5]);
         assert!(difference.is_broken() && !difference.is_complete());
-        assert_eq!((difference.len(), difference.elements().len()), (2, 2));
+        assert_eq!((difference.len(), difference.found().len()), (2, 2));
     }
 
     #[test]
     fn symbols_beyond_the_bound_are_passed_over() {
         let mut difference = Difference::new();
-        let (theirs, mine) = (vec![Symbol { sum: 1, check: 0 }; 5_000], [Symbol::default(); 5_000]);
+        let (theirs, mine) = (vec![Symbol::new([1, 1, 0]); 5_000], [Symbol::default(); 5_000]);
         difference.extend(&theirs, &mine);
         difference.extend(&theirs, &mine);
         assert_eq!((difference.len(), difference.is_broken()), (SKETCH_SYMBOLS_MAX, false));
@@ -253,39 +274,35 @@ mod tests {
     }
 
     #[test]
-    fn an_element_alone_where_it_is_not_mapped_is_not_believed() {
-        let astray = (0..).find(|element| Mapping::of(*element).until(2).eq([0])).unwrap();
+    fn a_key_alone_where_it_is_not_mapped_is_not_believed() {
+        let astray = (0..).find(|key| Mapping::of(*key).until(2).eq([0])).unwrap();
         let mut difference = Difference::new();
-        difference.extend(&[Symbol::default(), Symbol::alone(astray)], &[Symbol::default(); 2]);
-        assert_eq!(difference.elements(), []);
+        difference.extend(&[Symbol::default(), alone(astray)], &[Symbol::default(); 2]);
+        assert_eq!(difference.found(), []);
         assert!(!difference.is_complete());
     }
 
     #[test]
     fn a_difference_costs_the_same_among_a_hundred_thousand() {
-        let elements = random(3, 100_000);
-        let here = sketch(&elements);
+        let all = random(3, 100_000);
+        let here = sketch(&all);
         for differences in [1, 30, 1_000] {
             let mut there = here.clone();
-            elements[..differences].iter().for_each(|element| there.toggle(*element));
+            all[..differences].iter().for_each(|marked| there.take(*marked));
             let difference = decode(&there, &here);
-            assert_eq!(sorted(difference.elements()), sorted(&elements[..differences]));
+            assert_eq!(sorted(difference.found()), sorted(&reversed(&all[..differences])));
             let (symbols, bytes) = (difference.len(), difference.len() * 12);
             print(&format!("{differences:5} of 100,000 differ: {symbols} symbols, {bytes} bytes"));
         }
     }
 
-    /// Symbols of nothing, of single elements wherever they may be, and of noise.
+    /// Symbols of nothing, of single keys wherever they may be, and of noise.
     fn any_symbol() -> impl Strategy<Value = Symbol> {
         prop_oneof![
             Just(Symbol::default()),
-            (0..12_u64).prop_map(Symbol::alone),
-            (0..12_u64, 0..12_u64).prop_map(|(a, b)| {
-                let mut both = Symbol::alone(a);
-                both.toggle(Symbol::alone(b));
-                both
-            }),
-            (any::<u64>(), any::<u32>()).prop_map(|(sum, check)| Symbol { sum, check }),
+            (0..12_u32).prop_map(alone),
+            (0..12_u32, 0..12_u32).prop_map(|(a, b)| alone(a).plus(alone(b))),
+            any::<[u32; 3]>().prop_map(Symbol::new),
         ]
     }
 
@@ -297,7 +314,7 @@ mod tests {
             let mut difference = Difference::new();
             for batch in symbols.chunks(batch) {
                 difference.extend(batch, &vec![Symbol::default(); batch.len()]);
-                prop_assert!(difference.elements().len() <= difference.len());
+                prop_assert!(difference.found().len() <= difference.len());
                 prop_assert!(!(difference.is_complete() && difference.is_broken()));
             }
             prop_assert!(difference.len() <= symbols.len());
@@ -317,7 +334,7 @@ mod tests {
                 cut.extend(batch, mine.symbols());
             }
             prop_assert_eq!(at_once.len(), cut.len());
-            prop_assert_eq!(at_once.elements(), cut.elements());
+            prop_assert_eq!(at_once.found(), cut.found());
             prop_assert_eq!(at_once.left, cut.left);
         }
 
@@ -325,12 +342,14 @@ mod tests {
         fn the_difference_of_any_two_sets_is_found(
             seed in any::<u64>(), both in 0..100_usize, here in 0..60_usize, there in 0..60_usize,
         ) {
-            let elements = random(seed, both + here + there);
-            let mine = sketch(&elements[..both + here]);
-            let theirs = sketch(&[&elements[..both], &elements[both + here..]].concat());
+            let all = random(seed, both + here + there);
+            let mine = sketch(&all[..both + here]);
+            let theirs = sketch(&[&all[..both], &all[both + here..]].concat());
             let difference = decode(&theirs, &mine);
             prop_assert!(difference.is_complete());
-            prop_assert_eq!(sorted(difference.elements()), sorted(&elements[both..]));
+            let lacked = reversed(&all[both..both + here]);
+            let different = [lacked, all[both + here..].to_vec()].concat();
+            prop_assert_eq!(sorted(difference.found()), sorted(&different));
         }
     }
 }

@@ -1,54 +1,88 @@
 //! Coded symbols: what two tables exchange to find out where they differ.
 //!
 //! ```text
-//!   elements   a     b     c            symbol 0   a ^ b ^ c
-//!              |\    |     |\                  1   a
-//!              0 1   0     0 2                 2   c
+//!   key, mark   (a, 7)  (b, 3)  (c, 9)       symbol 0   of a, b and c
+//!                |\      |       |\                 1   of a
+//!                0 1     0       0 2                2   of c
+//!
+//!   symbol      | sum of marks m | sum of m * k | sum of m * k * k |     modulo 2^32 - 5
 //! ```
-//! Subtracting (by exclusive or) another table's symbol leaves that of the difference, whatever
-//! the tables have in common. A longer sketch begins with the shorter one, so nobody has to guess
-//! the size of the difference first. There is no count of elements in a symbol: whether one is
-//! one's own is found by looking it up.
+//! Subtracting another table's symbol leaves that of the difference, whatever the tables have in
+//! common. Of a key with another mark there it leaves the key once, with the difference of the two
+//! marks: what has changed costs no more than what is new. A longer sketch begins with the shorter
+//! one, so nobody has to guess the size of the difference first.
 
-use crate::mapping::{Mapping, check_of};
+use crate::field::{inverse, minus, plus, reduced, times};
+use crate::mapping::Mapping;
 
 /// The most symbols of a sketch: enough for some 2,900 differences, in 48 KiB as they are
-/// sent. A changed member is two differences.
+/// sent.
 pub const SKETCH_SYMBOLS_MAX: usize = 4_096;
 
-/// One coded symbol: what the elements that are mapped to it add up to.
+/// A key and its mark in a set, or what is added to its mark from one set to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Marked {
+    /// Which: below 2^32 - 5.
+    pub key: u32,
+    /// 1 to 2^32 - 6; what is 0 is not there.
+    pub mark: u32,
+}
+
+/// One coded symbol: what the keys that are mapped to it add up to with their marks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Symbol {
-    /// The exclusive or of the elements.
-    pub sum: u64,
-    /// The exclusive or of the elements' checks.
-    pub check: u32,
+    sums: [u32; 3],
 }
 
 impl Symbol {
-    /// Adds what another symbol, or one element with its check, adds up to; or takes it away.
-    pub(crate) fn toggle(&mut self, other: Symbol) {
-        self.sum ^= other.sum;
-        self.check ^= other.check;
+    /// Of these sums, as [`sums`](Self::sums) gives them; larger ones begin again at 2^32 - 5.
+    pub fn new(sums: [u32; 3]) -> Symbol {
+        Symbol { sums: sums.map(reduced) }
     }
 
-    /// The symbol of one element.
-    pub(crate) fn alone(element: u64) -> Symbol {
-        Symbol { sum: element, check: check_of(element) }
+    /// The sums of the marks, of the marks times their keys, and times their keys' squares.
+    pub fn sums(&self) -> [u32; 3] {
+        self.sums
     }
 
-    /// Whether no element is left in it.
+    /// The symbol of one key.
+    pub(crate) fn alone(Marked { key, mark }: Marked) -> Symbol {
+        let first = times(mark, key);
+        Symbol { sums: [mark, first, times(first, key)] }
+    }
+
+    pub(crate) fn plus(self, other: Symbol) -> Symbol {
+        self.with(other, plus)
+    }
+
+    pub(crate) fn minus(self, other: Symbol) -> Symbol {
+        self.with(other, minus)
+    }
+
+    fn with(self, other: Symbol, each: impl Fn(u32, u32) -> u32) -> Symbol {
+        let ([a, b, c], [x, y, z]) = (self.sums, other.sums);
+        Symbol { sums: [each(a, x), each(b, y), each(c, z)] }
+    }
+
+    /// Whether nothing is left in it.
     pub(crate) fn is_zero(self) -> bool {
         self == Symbol::default()
     }
 
-    /// Whether it looks like one element alone: sums of several do once in 2^32.
+    /// Whether it looks like one key alone: sums of two never do, sums of more once in 2^32.
     pub(crate) fn looks_alone(self) -> bool {
-        self == Symbol::alone(self.sum)
+        let [marks, first, second] = self.sums;
+        marks != 0 && times(marks, second) == times(first, first)
+    }
+
+    /// The key that is alone in it, if it looks like that.
+    pub(crate) fn marked(self) -> Option<Marked> {
+        let [mark, first, _] = self.sums;
+        self.looks_alone().then(|| Marked { key: times(first, inverse(mark)), mark })
     }
 }
 
-/// The first coded symbols of a set of elements, kept in step with it.
+/// The first coded symbols of a set of marked keys, kept in step with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sketch {
     symbols: Vec<Symbol>,
@@ -60,14 +94,19 @@ impl Sketch {
         &self.symbols
     }
 
-    /// Adds an element that is not in the set, or takes one out that is. About 2 ln(symbols) steps.
-    pub fn toggle(&mut self, element: u64) {
-        self.toggle_from(0, element, Symbol::alone(element));
+    /// Adds to the mark of a key. About 2 ln(symbols) steps.
+    pub fn add(&mut self, marked: Marked) {
+        self.add_from(0, marked);
     }
 
-    /// Makes it `len` symbols long, at most [`SKETCH_SYMBOLS_MAX`]; `elements` are all those in the
-    /// set. Never shortens it.
-    pub fn grow(&mut self, len: usize, elements: impl Iterator<Item = u64>) {
+    /// Takes from the mark of a key. About 2 ln(symbols) steps.
+    pub fn take(&mut self, Marked { key, mark }: Marked) {
+        self.add_from(0, Marked { key, mark: minus(0, mark) });
+    }
+
+    /// Makes it `len` symbols long, at most [`SKETCH_SYMBOLS_MAX`]; `all` is the whole set.
+    /// Never shortens it.
+    pub fn grow(&mut self, len: usize, all: impl Iterator<Item = Marked>) {
         let from = self.symbols.len();
         let len = len.min(SKETCH_SYMBOLS_MAX);
         if len <= from {
@@ -75,14 +114,15 @@ impl Sketch {
         }
         self.symbols.reserve_exact(len - from);
         self.symbols.resize(len, Symbol::default());
-        for element in elements {
-            self.toggle_from(from, element, Symbol::alone(element));
+        for marked in all {
+            self.add_from(from, marked);
         }
     }
 
-    fn toggle_from(&mut self, from: usize, element: u64, alone: Symbol) {
-        for at in Mapping::of(element).until(self.symbols.len()).skip_while(|at| *at < from) {
-            self.symbols[at].toggle(alone);
+    fn add_from(&mut self, from: usize, marked: Marked) {
+        let alone = Symbol::alone(marked);
+        for at in Mapping::of(marked.key).until(self.symbols.len()).skip_while(|at| *at < from) {
+            self.symbols[at] = self.symbols[at].plus(alone);
         }
     }
 
@@ -97,34 +137,54 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::field::PRIME;
 
-    fn whole(len: usize, elements: &[u64]) -> Sketch {
+    fn marked() -> impl Strategy<Value = Marked> {
+        let edges = |key| Marked { key, mark: PRIME - 1 };
+        prop_oneof![
+            (0..PRIME, 1..PRIME).prop_map(|(key, mark)| Marked { key, mark }),
+            prop_oneof![0..3_u32, PRIME - 3..PRIME].prop_map(edges),
+        ]
+    }
+
+    fn whole(len: usize, all: &[Marked]) -> Sketch {
         let mut sketch = Sketch::default();
-        sketch.grow(len, elements.iter().copied());
+        sketch.grow(len, all.iter().copied());
         sketch
     }
 
     proptest! {
         #[test]
-        fn growing_and_toggling_come_to_the_same_as_building_it_at_once(
-            elements in prop::collection::vec(any::<u64>(), 0..20),
-            extra in any::<u64>(),
+        fn growing_and_adding_come_to_the_same_as_building_it_at_once(
+            all in prop::collection::vec(marked(), 0..20),
+            extra in marked(),
             lens in (0..300_usize, 0..300_usize),
         ) {
-            let mut sketch = whole(lens.0, &elements);
-            sketch.grow(lens.1, elements.iter().copied());
-            prop_assert_eq!(&sketch, &whole(lens.0.max(lens.1), &elements));
-            sketch.toggle(extra);
-            let more = [elements.as_slice(), &[extra]].concat();
+            let mut sketch = whole(lens.0, &all);
+            sketch.grow(lens.1, all.iter().copied());
+            prop_assert_eq!(&sketch, &whole(lens.0.max(lens.1), &all));
+            sketch.add(extra);
+            let more = [all.as_slice(), &[extra]].concat();
             prop_assert_eq!(&sketch, &whole(lens.0.max(lens.1), &more));
-            sketch.toggle(extra);
-            prop_assert_eq!(&sketch, &whole(lens.0.max(lens.1), &elements));
+            sketch.take(extra);
+            prop_assert_eq!(&sketch, &whole(lens.0.max(lens.1), &all));
+        }
+
+        #[test]
+        fn a_key_alone_is_told_and_two_never_look_like_one(a in marked(), b in marked()) {
+            prop_assert_eq!(Symbol::alone(a).marked(), Some(a));
+            let both = Symbol::alone(a).plus(Symbol::alone(b));
+            prop_assert!(both.marked().is_none() || a.key == b.key);
+            prop_assert_eq!(both.minus(Symbol::alone(b)), Symbol::alone(a));
+            prop_assert_eq!(Symbol::new(both.sums()), both);
         }
     }
 
     #[test]
     fn it_grows_no_longer_than_the_bound() {
-        assert_eq!(whole(usize::MAX, &[1]).symbols().len(), SKETCH_SYMBOLS_MAX);
-        assert_eq!(whole(0, &[1]), Sketch::default());
+        let one = Marked { key: 1, mark: 1 };
+        assert_eq!(whole(usize::MAX, &[one]).symbols().len(), SKETCH_SYMBOLS_MAX);
+        assert_eq!(whole(0, &[one]), Sketch::default());
+        assert_eq!(Symbol::default().marked(), None);
     }
 }

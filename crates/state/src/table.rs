@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::agenda::Agenda;
 use crate::attributes::Attributes;
 use crate::claim::{Claim, Life, Status, Version};
-use crate::elements::element;
 use crate::grounds::Grounds;
 use crate::id::MemberId;
+use crate::marks::marked;
 use crate::own::{Own, OwnChange};
 use crate::recent::Recent;
 use crate::record::Record;
@@ -89,7 +89,7 @@ pub struct Table {
     /// Where failed members were last reached.
     roster: Agenda<MemberId, SocketAddr>,
     summary: Summary,
-    /// Of the live records' elements; empty until somebody asks for it.
+    /// Of the live records' marks; empty until somebody asks for it.
     pub(crate) sketch: Sketch,
     pub(crate) recent: Recent,
     live: usize,
@@ -352,7 +352,7 @@ impl Table {
         self.summary.add(parts);
         self.recent.add(id, self.summary.sync.wrapping_sub(before));
         if claim.is_live() {
-            self.sketch.toggle(element(id, parts.sync));
+            self.sketch.add(marked(claim, &attributes, parts.sync));
             self.live += 1;
             self.roster.remove(id);
         } else {
@@ -394,7 +394,7 @@ impl Table {
         let parts = Summary::of(claim, attributes);
         self.summary.subtract(parts);
         if claim.is_live() {
-            self.sketch.toggle(element(id, parts.sync));
+            self.sketch.take(marked(claim, attributes, parts.sync));
             self.live -= 1;
         } else {
             self.tombstones.remove(id);

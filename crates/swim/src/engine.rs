@@ -154,7 +154,10 @@ pub struct Engine {
     pub(crate) check_rounds: u8,
     pub(crate) pace: Pace,
     pub(crate) hurry: Hurry,
-    pub(crate) bulk: Bulk,
+    pub(crate) tables: Bulk,
+    /// What is told in answer to sketches, apart from whole tables: a newcomer or two would silence it
+    /// for periods.
+    pub(crate) answers: Bulk,
     pub(crate) reconciling: Reconciling,
     pub(crate) outbox: Outbox,
     pub(crate) sessions: Sessions,
@@ -246,7 +249,8 @@ impl Engine {
             check_rounds: 0,
             pace: Pace::new(config.period * 3 / 2),
             hurry: Hurry::new(config.gossip_interval),
-            bulk: Bulk::new(config.period, now),
+            tables: Bulk::new(config.period, now),
+            answers: Bulk::new(config.period, now),
             reconciling: Reconciling::default(),
             outbox: Outbox::default(),
             sessions: Sessions::default(),

@@ -29,6 +29,10 @@ pub(crate) struct Pace {
     differs_since: Option<Time>,
     /// When an exchange with a peer that named another table may begin, whatever others name.
     differing: Pauses,
+    /// The same of those who are no peers.
+    strangers: Pauses,
+    /// None of them is met before.
+    stranger_next: Time,
     /// Peers that were lately sent the table in a datagram.
     tried: Pauses,
     last: Time,
@@ -53,6 +57,8 @@ impl Pace {
             settle,
             differs_since: None,
             differing: Pauses::default(),
+            strangers: Pauses::default(),
+            stranger_next: Time::ZERO,
             tried: Pauses::default(),
             last: Time::ZERO,
             no_stream: Pauses::default(),
@@ -87,6 +93,21 @@ impl Pace {
             self.differs_since = Some(now);
             self.last = now;
             self.differing.remove(peer);
+        }
+        due
+    }
+
+    /// Who is no peer named another table; true when it should be offered this one now: when it has
+    /// for a while, and nobody of its kind was lately. Peers are met as if it had not spoken.
+    pub(crate) fn stranger_differs(&mut self, now: Time, who: MemberId) -> bool {
+        let Some(until) = self.strangers.get(who) else {
+            self.strangers.insert(who, now + self.settle);
+            return false;
+        };
+        let due = until <= now && self.stranger_next <= now;
+        if due {
+            self.stranger_next = now + self.settle;
+            self.strangers.remove(who);
         }
         due
     }
@@ -230,6 +251,19 @@ mod tests {
             pace.equal(id("same side"));
         }
         assert!(pace.differs(at(1_500), id("other side")));
+    }
+
+    #[test]
+    fn strangers_are_met_now_and_then_and_take_no_turn_of_a_peer() {
+        let mut pace = Pace::new(Duration::from_millis(1_500));
+        assert!(!pace.differs(at(0), id("peer")));
+        let met = (0..300).map(|tenth| {
+            let who = id(&format!("stranger {}", tenth % 15));
+            pace.stranger_differs(at(tenth * 100), who)
+        });
+        let met = met.filter(|met| *met).count();
+        assert!((15..=20).contains(&met), "{met} in 30 s");
+        assert!(pace.differs(at(1_500), id("peer")));
     }
 
     #[test]

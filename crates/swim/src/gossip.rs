@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   fresh claims     every gossip interval to `fanout` random non-failed peers, while there are any
-//!   all are told     for a few more rounds the hash alone, compared with one random peer each
+//!   all are told     for a few more rounds the hash alone, compared with the next members on the ring
 //!   nothing new      every exchange interval the hash, compared with one random peer
 //!   in a hurry       a table exchange with one random peer ten times a period
 //!   hashes differ    by some of the last few changes: the other is told these at once
@@ -42,8 +42,10 @@ const BACKLOG: usize = 24;
 /// memberlist tells the dead of news for thirty seconds (its GossipToTheDeadTime on a LAN).
 const GOSSIP_TO_LOST_PERIODS: u32 = 30;
 
-/// After the last claim was told so many rounds compare hashes with one random peer each: of those
-/// whom no copy reached, all but one in twenty are found so, and are told at once.
+/// After the last claim was told so many rounds compare hashes with one peer each: the first, second
+/// and third after this node in the order of ids. So each member is asked by three others whether
+/// it has heard, and none is left out by chance: of those whom no copy reached, random peers would
+/// pass over one in twenty.
 const CHECK_ROUNDS: u8 = 3;
 
 const NEWS: Body = Body::Gossip { table: None };
@@ -75,20 +77,22 @@ impl Engine {
         if self.peers.is_empty() || silent {
             return;
         }
-        let (fanout, body, wait) = if !self.dissemination.is_empty() {
+        let mut targets = Vec::with_capacity(self.config.gossip_fanout);
+        let (body, wait) = if !self.dissemination.is_empty() {
             let checks = if self.config.spreads_as_memberlist { 0 } else { CHECK_ROUNDS };
             self.check_rounds = checks;
             let backlog = self.dissemination.len() > BACKLOG && !self.config.spreads_as_memberlist;
             let rounds = if backlog { BATCHING_SHARE } else { 1 };
-            (self.config.gossip_fanout, NEWS, self.config.gossip_interval / rounds)
+            self.peers.gossip_targets(&mut self.rng, self.config.gossip_fanout, &mut targets);
+            (NEWS, self.config.gossip_interval / rounds)
         } else if self.check_rounds > 0 {
+            let after = usize::from(CHECK_ROUNDS - self.check_rounds) % self.peers.len();
             self.check_rounds -= 1;
-            (1, Body::Compare, self.config.gossip_interval / CHECK_SHARE)
+            targets.extend(self.table.live_after(self.table.own_id()).nth(after));
+            (Body::Compare, self.config.gossip_interval / CHECK_SHARE)
         } else {
             return;
         };
-        let mut targets = Vec::with_capacity(fanout);
-        self.peers.gossip_targets(&mut self.rng, fanout, &mut targets);
         if self.config.spreads_as_memberlist {
             self.mix_in_the_lost(now, &mut targets);
         }
@@ -149,21 +153,26 @@ impl Engine {
         from: SocketAddr,
     ) -> Vec<MemberId> {
         let sender = heartbeat.sender.id;
+        let peer = self.peers.contains(sender);
         if heartbeat.sync == self.table.summary().sync {
-            self.pace.equal(sender);
-            self.hurry.caught_up();
+            if peer {
+                self.pace.equal(sender);
+                self.hurry.caught_up();
+            }
             return self.dead_to_tell(now, heartbeat);
         }
         // Whole tables come at their own time there.
         if self.config.spreads_as_memberlist || !self.takes_part() {
             return Vec::new();
         }
-        let peer = self.peers.contains(sender);
         if !peer && self.table.get(sender).is_some() {
             // It is told that it is dead, and if it hears that it comes back, or asks.
             return Vec::new();
         }
-        let due = self.pace.differs(now, sender);
+        let due = match peer {
+            true => self.pace.differs(now, sender),
+            false => self.pace.stranger_differs(now, sender),
+        };
         // Nobody can have much sent to another by taking its name.
         let at_home = self.peer_address(sender) == Some(from);
         let lacked = self.table.lacked_by(heartbeat.sync).filter(|_| at_home && !due);
@@ -229,7 +238,7 @@ impl Engine {
     pub(crate) fn exchange_by_stream(&mut self, now: Time, peer: MemberId, to: SocketAddr) {
         if !self.pace.may_stream(now, peer) {
             self.send_table(peer, to, true);
-        } else if self.bulk.take_table(now, self.table.len()) {
+        } else if self.tables.take_table(now, self.table.len()) {
             self.call_exchange(peer, to);
         }
     }
@@ -253,13 +262,14 @@ impl Engine {
         self.send(Outgoing::new(to, Some(peer), NEWS).telling(front));
     }
 
-    /// Sends the table in a datagram if it may fit, else over a stream, else in part.
+    /// Sends the table in a datagram if it may fit, else over a stream, unless much of it was handed
+    /// out lately, else in part.
     fn offer_table(&mut self, now: Time, peer: MemberId, to: SocketAddr, reply: bool) {
         let may_fit = self.may_fit_a_datagram();
         let stream = self.pace.may_stream(now, peer)
             && (!may_fit || (reply && !self.pace.may_try_datagram(now, peer)));
         if stream {
-            self.call_exchange(peer, to);
+            self.exchange_by_stream(now, peer, to);
         } else {
             self.send_table(peer, to, reply);
         }

@@ -9,6 +9,7 @@
 
 mod absorb;
 mod accusations;
+mod broken;
 mod bulk;
 mod census;
 mod checks;

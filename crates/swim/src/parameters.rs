@@ -179,7 +179,8 @@ impl Engine {
         self.forget_who_is_out();
         self.pace = Pace::new(self.config.period * 3 / 2);
         self.hurry = Hurry::new(self.config.gossip_interval);
-        self.bulk = Bulk::new(self.config.period, now);
+        self.tables = Bulk::new(self.config.period, now);
+        self.answers = Bulk::new(self.config.period, now);
         self.begin(now);
         self.ask_all_soon(now);
         if !self.observes() {

@@ -83,7 +83,7 @@ impl Engine {
             Body::Gossip { table: None } | Body::Compare => {}
             Body::Sketch(part) => self.receive_sketch(now, from, &heartbeat, part),
             Body::More { first, count } => self.receive_more(now, sender, first, count),
-            Body::Wants { elements } => self.receive_wants(now, sender, &elements, equal),
+            Body::Wants { keys } => self.receive_wants(now, sender, &keys, equal),
             Body::Query { nonce, subject, since, refused, contest } => {
                 let query = Query { nonce, subject, since, refused, contest };
                 self.receive_query(now, from, sender, query);

@@ -7,12 +7,13 @@
 //! ```
 //! The asker pays first and remembers nothing but whom it asked: its symbols are those of the
 //! moment. The answerer takes in symbols until they tell the difference (`headcount_state`), and
-//! answers only members, where its table has them. It tells of every member that it knows and asks
-//! for the others; where the asker has newer word of one, it says so, as to anybody who is behind.
+//! answers only members, where its table has them. It tells of each member of whom it has newer
+//! word, as it seems by the marks, and asks for the others; where it errs, the asker says so, as to
+//! anybody who is behind.
 
 use std::net::SocketAddr;
 
-use headcount_state::{MemberId, SKETCH_SYMBOLS_MAX, Time};
+use headcount_state::{Lacking, Marked, MemberId, SKETCH_SYMBOLS_MAX, Time};
 use headcount_wire::{Body, Heartbeat, SketchPart, sketch_room, update_bytes, wants_room};
 use rand::RngExt;
 
@@ -81,8 +82,8 @@ impl Engine {
         }
         let (ours, first) = (self.table.summary().sync, part.first as usize);
         let running = self.reconciling.session(now, peer);
-        if heartbeat.sync == ours || self.bulk.is_spent(now) {
-            let nothing = Body::Wants { elements: Vec::new() };
+        if heartbeat.sync == ours || self.answers.is_spent(now) {
+            let nothing = Body::Wants { keys: Vec::new() };
             return self.send(Outgoing::new(address, Some(peer), nothing));
         }
         // The rest of a sketch that has told the difference already.
@@ -119,9 +120,9 @@ impl Engine {
         session.take_in(first, part.symbols, self.table.sketch(session.awaited));
         let taken = session.difference.len();
         if session.difference.is_complete() {
-            let elements = session.difference.elements().to_vec();
+            let found = session.difference.found().to_vec();
             self.reconciling.keep(peer, session);
-            self.settle_difference(now, peer, &elements);
+            self.settle_difference(now, peer, &found);
         } else if taken < session.awaited {
             self.reconciling.keep(peer, session);
         } else if taken >= SKETCH_SYMBOLS_MAX || session.difference.is_broken() {
@@ -138,45 +139,38 @@ impl Engine {
         }
     }
 
-    /// The elements are known in which a peer's table and this one differ: tells what is here, asks
-    /// for what is there.
-    fn settle_difference(&mut self, now: Time, peer: MemberId, elements: &[u64]) {
+    /// It is known where a peer's table and this one differ: tells what is newer here, asks for what
+    /// is newer there. Where that is not clear, this side tells first; who knows better answers.
+    fn settle_difference(&mut self, now: Time, peer: MemberId, found: &[Marked]) {
         let Some((_, address)) = self.aim_at(peer) else { return };
-        self.reconciling.found(elements.len());
+        self.reconciling.found(found.len());
         let (mut tell, mut want) = (Vec::new(), Vec::new());
-        for element in elements {
-            if let Some(id) = self.table.holds_element(*element) {
-                tell.push(id);
-                continue;
+        for found in found {
+            let lacking = self.table.lacking(*found);
+            if lacking != Lacking::Here {
+                tell.extend(self.table.with_key(found.key));
             }
-            // Who is known here is told of at once: if the peer holds newer word of one that lives
-            // here, it answers. Of the dead it does not, if it knows another process.
-            let known = self.table.sharing_prefix(*element);
-            let mut lives = false;
-            for id in known {
-                tell.push(id);
-                lives |= self.peers.contains(id) || id == self.table.own_id();
-            }
-            if !lives {
-                want.push(*element);
+            if lacking != Lacking::There {
+                want.push(found.key);
             }
         }
         tell.sort_unstable();
         tell.dedup();
-        if tell.len() > DIFFERENCES_MAX {
+        // Tables that differ in nothing that a sketch tells of differ all the same.
+        if tell.len() > DIFFERENCES_MAX || found.is_empty() {
             let too_many = Body::More { first: 0, count: 0 };
             return self.send(Outgoing::new(address, Some(peer), too_many));
         }
-        let granted = self.bulk.take_records(now, tell.len());
+        let granted = self.answers.take_records(now, tell.len());
         self.rotate_to_a_random_start(&mut tell);
         tell.truncate(granted);
         let room = wants_room(self.config.datagram_budget);
-        let mut batches = want.chunks(room).map(<[u64]>::to_vec);
+        let mut batches = want.chunks(room).map(<[u32]>::to_vec);
         let first = batches.next().unwrap_or_default();
-        let body = Body::Wants { elements: first };
+        let body = Body::Wants { keys: first };
         self.send(Outgoing::new(address, Some(peer), body).telling(tell));
-        for elements in batches {
-            self.send(Outgoing::new(address, Some(peer), Body::Wants { elements }));
+        for keys in batches {
+            self.send(Outgoing::new(address, Some(peer), Body::Wants { keys }));
         }
     }
 
@@ -209,13 +203,7 @@ impl Engine {
     }
 
     /// A peer that was sent symbols knows the difference, and asks for these.
-    pub(crate) fn receive_wants(
-        &mut self,
-        now: Time,
-        peer: MemberId,
-        elements: &[u64],
-        equal: bool,
-    ) {
+    pub(crate) fn receive_wants(&mut self, now: Time, peer: MemberId, keys: &[u32], equal: bool) {
         if !self.reconciling.was_asked(now, peer) {
             return;
         }
@@ -223,20 +211,13 @@ impl Engine {
         self.reconciling.ended();
         self.pace.datagrams_reach(peer);
         // Nothing at all is also what one says that hands out nothing now.
-        if equal || !elements.is_empty() {
-            self.reconciling.found(elements.len());
+        if equal || !keys.is_empty() {
+            self.reconciling.found(keys.len());
         }
-        if elements.is_empty() {
+        if keys.is_empty() {
             return;
         }
-        let mut tell = Vec::with_capacity(elements.len());
-        for element in elements {
-            // What has changed since is told as it is now.
-            match self.table.holds_element(*element) {
-                Some(id) => tell.push(id),
-                None => tell.extend(self.table.sharing_prefix(*element)),
-            }
-        }
+        let tell = keys.iter().flat_map(|key| self.table.with_key(*key)).collect();
         self.send_news(address, peer, tell);
     }
 }

@@ -1,26 +1,30 @@
 //! Streams: joins, whole-table exchanges and direct probes, one session each.
 //!
 //! ```text
-//!   caller   hello, chunk.. chunk(last)                    [answers(last)] close
-//!   server                              hello, chunk.. chunk(last)
+//!   caller   hello        chunk.. chunk(last)                        [answers(last)] close
+//!   server          hello                     chunk.. answers(last)
 //!   caller   ping                           caller   hello                  (hello to another)
 //!   server         ack close                server         refuse(others) close
 //! ```
 //! A server that has handed out much of its table lately refuses, and names other members: the
-//! caller knows these from then on, and goes to one of them.
+//! caller knows these from then on, and goes to one of them. Tables go in the order of ids, so that
+//! after a break each side says in its hello where the other is to go on ([`crate::broken`]).
 //!
 //! A session holds a cursor, not a copy of the table, so its memory does not grow with it; each
 //! chunk is written when the driver is ready to send it.
+
+mod serving;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use headcount_state::{MemberId, ProtocolRange, Time, Update};
 use headcount_wire::{
-    ChunkBuilder, DecodeError, Frame, Hello, Purpose, Refuse, RefuseCode, StreamFrame, Target,
+    ChunkBuilder, Frame, Hello, Purpose, Refuse, RefuseCode, StreamFrame, Target,
     decode_frame_with, encode_frame,
 };
 
+use crate::broken::Broken;
 use crate::engine::Engine;
 use crate::event::{Event, SeedError};
 use crate::transport::{StreamEnd, StreamId, StreamOpen, StreamStep};
@@ -34,9 +38,6 @@ const ACCEPTED_MAX: usize = 896;
 /// So many of this node's own calls may be probes: those that hang leave room for others.
 const PROBES_MAX: usize = 64;
 
-/// So many members are named to a caller that is refused for now.
-const OTHERS_NAMED: usize = 6;
-
 /// A newcomer is sent on so often at the most; it knows enough members by then, and its table grows
 /// by theirs.
 const SENT_ON_MAX: u8 = 3;
@@ -44,9 +45,14 @@ const SENT_ON_MAX: u8 = 3;
 /// A chunk stays well below the largest frame, so that a slow peer gets on.
 const CHUNK_BYTES: usize = 32 * 1024;
 
+/// Who calls again within so many periods after a break gets the rest of a table: later, more may
+/// have changed in the first part than is told as news.
+const RESUME_PERIODS: u32 = 60;
+
 /// The sessions that are open.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
+    broken: Broken,
     open: BTreeMap<StreamId, Session>,
     accepted: usize,
     probes: usize,
@@ -61,10 +67,16 @@ struct Session {
     said_hello: bool,
     /// The peer has said hello.
     greeted: bool,
+    /// Who that is.
+    peer: Option<MemberId>,
     /// What is learned here need not be told on: the peer's cluster knows it.
     quiet: bool,
     /// How much of the table has been sent.
     sent: Sent,
+    /// The peer was promised a table of so many records, of which none has been sent yet.
+    promised: Option<usize>,
+    /// The peer's table is here up to this member, and those before it that came by another stream.
+    heard: Option<MemberId>,
     /// The peer's table is here as a whole.
     received: bool,
     /// Members of which the peer holds too little.
@@ -104,8 +116,11 @@ impl Session {
             address,
             said_hello: false,
             greeted: false,
+            peer: None,
             quiet: false,
             sent: Sent::UpTo(None),
+            promised: None,
+            heard: None,
             received: false,
             answers: BTreeSet::new(),
             parting: None,
@@ -242,7 +257,8 @@ impl Engine {
     pub(crate) fn call_exchange(&mut self, peer: MemberId, address: SocketAddr) {
         let role = Role::Exchange { peer };
         let running = self.sessions.open.values().any(|session| session.role == role);
-        if !running && self.sessions.call(Session::new(role, address)) {
+        let promised = Some(self.table.len());
+        if !running && self.sessions.call(Session { promised, ..Session::new(role, address) }) {
             self.stats.exchanges_stream += 1;
         }
     }
@@ -262,22 +278,34 @@ impl Engine {
             return StreamStep::Close;
         }
         let (said_hello, serving) = (session.said_hello, session.role == Role::Serve);
-        session.said_hello = !serving || session.received;
+        session.said_hello = !serving || session.greeted;
         let purpose = match session.role {
             Role::Probe { nonce, target } if !said_hello => {
                 return self.send_frame(now, Frame::Ping { nonce, target: target.process });
             }
             Role::Probe { .. } => return StreamStep::Receive,
-            Role::Serve if !session.received => return StreamStep::Receive,
+            Role::Serve if !session.greeted => return StreamStep::Receive,
             Role::Join { .. } => Purpose::Join,
             Role::Exchange { .. } | Role::Serve => Purpose::Exchange,
         };
         if !said_hello {
-            let hello = self.hello(now, purpose);
+            session.heard = match session.role {
+                Role::Exchange { peer } => self.sessions.broken.of(now, peer),
+                Role::Join { .. } => self.sessions.broken.at(now, session.address),
+                _ => session.peer.and_then(|peer| self.sessions.broken.of(now, peer)),
+            };
+            let after = session.heard;
+            let hello = Hello { after, ..self.hello(now, purpose) };
             return self.send_frame(now, Frame::Hello(hello));
         }
         match (session.sent, session.received) {
-            (Sent::UpTo(cursor), _) => self.send_chunk(now, id, cursor),
+            // The caller's table goes first, to whom it is welcome.
+            _ if !session.greeted => StreamStep::Receive,
+            (_, false) if serving => StreamStep::Receive,
+            (Sent::UpTo(cursor), _) => match session.promised.take() {
+                Some(promised) if !self.keeps_promise(now, promised) => self.take_back(now, id),
+                _ => self.send_chunk(now, id, cursor),
+            },
             (Sent::All, false) => StreamStep::Receive,
             (Sent::All, true) if serving => StreamStep::Receive,
             (Sent::All, true) if session.answers.is_empty() => StreamStep::Close,
@@ -292,7 +320,8 @@ impl Engine {
 
     fn hello(&self, now: Time, purpose: Purpose) -> Hello {
         let own = self.own_record().map(|record| record.update(now));
-        Hello { purpose, protocol: self.protocol(), own, parameters: Some(self.parameters()) }
+        let (protocol, parameters) = (self.protocol(), Some(self.parameters()));
+        Hello { purpose, protocol, own, parameters, after: None }
     }
 
     fn protocol(&self) -> ProtocolRange {
@@ -303,24 +332,22 @@ impl Engine {
         let heartbeat = self.heartbeat(now, true);
         let mut chunk = ChunkBuilder::new(self.config.cluster, CHUNK_BYTES, &heartbeat);
         let Some(session) = self.sessions.open.get_mut(&id) else { return StreamStep::Close };
-        // A server answers first, so that its caller hears of refused claims in any case.
-        let before = session.answers.len();
-        let waiting =
-            pack_answers(&mut chunk, &mut session.answers, |id| self.table.answer(id, now));
-        self.stats.answers_sent += (before - session.answers.len()) as u64;
-        let mut sent = if waiting { Sent::UpTo(cursor) } else { Sent::All };
-        if !waiting {
-            let mut reached = cursor;
-            for record in self.table.records_after(cursor) {
-                if !chunk.push(&record.update(now)) {
-                    sent = Sent::UpTo(reached);
-                    break;
-                }
-                reached = Some(record.id());
+        let (mut reached, mut ended) = (cursor, true);
+        for record in self.table.records_after(cursor) {
+            if !chunk.push(&record.update(now)) {
+                ended = false;
+                break;
             }
+            reached = Some(record.id());
         }
-        session.sent = sent;
-        StreamStep::Send(chunk.finish(sent == Sent::All))
+        // A server answers with its table, so that its caller hears of refused claims in any case;
+        // at the end of it, so that what comes before is in the order of ids.
+        let before = session.answers.len();
+        let waiting = !ended
+            || pack_answers(&mut chunk, &mut session.answers, |id| self.table.answer(id, now));
+        self.stats.answers_sent += (before - session.answers.len()) as u64;
+        session.sent = if waiting { Sent::UpTo(reached) } else { Sent::All };
+        StreamStep::Send(chunk.finish(!waiting))
     }
 
     fn send_answers(&mut self, now: Time, id: StreamId) -> StreamStep {
@@ -339,6 +366,7 @@ impl Engine {
         let Some(session) = self.sessions.open.get_mut(&id) else { return };
         let (role, address, greeted) = (session.role, session.address, session.greeted);
         session.greeted |= matches!(frame, Frame::Hello(_));
+        session.peer = Some(heartbeat.sender.id);
         self.seen_at(address, heartbeat.sender.id);
         if self.is_me(heartbeat.sender) {
             return self.met_itself(now, id, role);
@@ -368,6 +396,7 @@ impl Engine {
                 if let Some(own) = &hello.own {
                     self.absorb_on_stream(now, id, own);
                 }
+                self.go_on_after(id, hello.after);
             }
             (Role::Join { .. } | Role::Exchange { .. }, Frame::Refuse(refuse)) => {
                 let Refuse { code, detail, others } = refuse;
@@ -381,9 +410,9 @@ impl Engine {
                 for update in &updates {
                     self.absorb_on_stream(now, id, update);
                 }
-                if let Some(session) = self.sessions.open.get_mut(&id)
-                    && last
-                {
+                let Some(session) = self.sessions.open.get_mut(&id) else { return };
+                session.heard = session.heard.max(updates.last().map(|update| update.claim.id));
+                if last {
                     // The second end of a caller's words is the end of the stream.
                     session.closing |= session.received && session.role == Role::Serve;
                     session.received = true;
@@ -396,72 +425,11 @@ impl Engine {
         }
     }
 
-    /// A frame is of no use. A caller from another cluster gets a frame of this one back: it sees
-    /// whom it has reached, and can tell its user.
-    fn refuse_junk(&mut self, now: Time, id: StreamId, error: &DecodeError) {
-        let detail = error.to_string();
-        match self.sessions.open.get_mut(&id) {
-            Some(session)
-                if session.role == Role::Serve
-                    && matches!(error, DecodeError::ForeignCluster(_)) =>
-            {
-                session.part_with(Some(refusal(RefuseCode::Other, detail)));
-            }
-            _ => self.session_over(now, id, Some(SeedError::Foreign(detail))),
+    /// The peer has the table of this node up to `after`.
+    fn go_on_after(&mut self, id: StreamId, after: Option<MemberId>) {
+        if let Some(session) = self.sessions.open.get_mut(&id) {
+            session.sent = Sent::UpTo(after);
         }
-    }
-
-    /// Both ends of the stream are this node. The serving end says so, and the calling end, which
-    /// hears its own voice, knows.
-    fn met_itself(&mut self, now: Time, id: StreamId, role: Role) {
-        match self.sessions.open.get_mut(&id) {
-            Some(session) if role == Role::Serve => {
-                let detail = "you have reached yourself".to_owned();
-                session.part_with(Some(refusal(RefuseCode::Other, detail)));
-            }
-            _ => self.session_over(now, id, Some(SeedError::Myself)),
-        }
-    }
-
-    fn serve_hello(&mut self, now: Time, id: StreamId, hello: &Hello) {
-        let refused = if hello.protocol.common(self.protocol()).is_none() {
-            let (theirs, ours) = (hello.protocol, self.protocol());
-            let detail = format!("protocol versions {theirs} and {ours} have none in common");
-            Some(refusal(RefuseCode::Protocol, detail))
-        } else if self.departure.is_some() {
-            let detail = "this node is leaving; join through another".to_owned();
-            Some(refusal(RefuseCode::Leaving, detail))
-        } else {
-            if hello.purpose == Purpose::Exchange {
-                // If they cannot be used here, the cluster goes on without this node; it is told.
-                let learned = self.learn_parameters(now, hello.parameters, false);
-                self.stats.parameters_refused += u64::from(learned.is_err());
-            }
-            if let Some(own) = &hello.own {
-                self.absorb_on_stream(now, id, own);
-            }
-            let admitted = self.bulk.take_table(now, self.table.len());
-            (!admitted).then(|| self.send_on(now, hello))
-        };
-        if let Some((session, refused)) = self.sessions.open.get_mut(&id).zip(refused) {
-            session.part_with(Some(refused));
-        }
-    }
-
-    /// The refusal of a caller for whom there is no table now: this node and some members at random.
-    fn send_on(&mut self, now: Time, hello: &Hello) -> Frame {
-        self.stats.streams_redirected += 1;
-        let caller = hello.own.as_ref().map(|own| own.claim.id);
-        let mut named = Vec::with_capacity(OTHERS_NAMED);
-        let callers: Vec<MemberId> = caller.into_iter().collect();
-        self.peers.sample(&mut self.rng, OTHERS_NAMED, &callers, &mut named);
-        let own = self.own_record().map(|record| record.id());
-        let records = own.into_iter().chain(named).filter_map(|id| self.table.get(id));
-        Frame::Refuse(Refuse {
-            code: RefuseCode::Busy,
-            detail: "too many callers at once; ask the members named here".to_owned(),
-            others: records.map(|record| record.update(now)).collect(),
-        })
     }
 
     fn absorb_on_stream(&mut self, now: Time, id: StreamId, update: &Update) {
@@ -490,6 +458,14 @@ impl Engine {
     fn session_over(&mut self, now: Time, id: StreamId, error: Option<SeedError>) {
         let Some(session) = self.sessions.remove(id) else { return };
         let complete = session.received || error.is_none();
+        match (session.peer, session.heard) {
+            (Some(peer), _) if session.received => self.sessions.broken.forget(peer),
+            (Some(peer), Some(upto)) => {
+                let until = now + self.config.period * RESUME_PERIODS;
+                self.sessions.broken.note(peer, session.address, upto, until);
+            }
+            _ => {}
+        }
         match session.role {
             Role::Join { seed, sent_on } => match error {
                 Some(SeedError::Rejected { code: RefuseCode::Busy, .. })
@@ -517,10 +493,6 @@ impl Engine {
             Role::Exchange { .. } | Role::Probe { .. } | Role::Serve => {}
         }
     }
-}
-
-fn refusal(code: RefuseCode, detail: String) -> Frame {
-    Frame::Refuse(Refuse { code, detail, others: Vec::new() })
 }
 
 fn busy(error: &Option<SeedError>) -> bool {

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     fn symbols(first: usize, count: usize) -> Vec<Symbol> {
-        (first..first + count).map(|at| Symbol { sum: at as u64 + 1, check: 7 }).collect()
+        (first..first + count).map(|at| Symbol::new([7, at as u32 + 1, 9])).collect()
     }
 
     #[test]

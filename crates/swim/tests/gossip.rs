@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use headcount_state::{OwnAttributes, Status, Tags};
 use headcount_swim::{Config, Engine, Event, Exchange};
-use headcount_wire::{Body, ClusterId, TablePart};
+use headcount_wire::{Body, ClusterId, TablePart, decode_datagram};
 use net::{Net, address, config, id, identity, name};
 
 fn tags(value: &str) -> OwnAttributes {
@@ -107,6 +107,29 @@ fn each_node_tells_a_claim_four_times_at_most_and_then_only_those_who_lack_it() 
     let all: u32 = told.values().sum();
     assert!(u64::from(all) <= 4 * 20 + answers, "{told:?}");
     assert!(all <= 4 * 20, "on average, these included: {told:?}");
+}
+
+#[test]
+fn after_its_last_copy_a_node_asks_the_three_after_it_whether_they_have_heard() {
+    let mut net = Net::converged(20, &config());
+    let now = net.now;
+    let engine = net.engine(7);
+    let table = engine.table();
+    let next: Vec<_> = table.live_after(id(7)).take(3).collect();
+    engine.set_own(now, tags("red")).expect("set");
+    let (mut told, mut asked) = (0, Vec::new());
+    while let Some(at) = engine.poll_timeout().filter(|at| *at < now + Duration::from_secs(2)) {
+        engine.tick(at);
+        while let Some(transmit) = engine.poll_transmit(at) {
+            let datagram = decode_datagram(config().cluster, &transmit.bytes).expect("valid");
+            told += datagram.updates.iter().filter(|update| update.claim.id == id(7)).count();
+            if datagram.body == Body::Compare && told == 4 && asked.len() < 3 {
+                let there = |place: &usize| address(*place) == transmit.to;
+                asked.extend((0..20).find(there).map(id));
+            }
+        }
+    }
+    assert_eq!((told, asked), (4, next));
 }
 
 #[test]

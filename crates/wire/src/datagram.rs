@@ -78,8 +78,8 @@ pub enum Body {
     },
     /// The difference is known: the updates beside this are what the sketch's sender lacked.
     Wants {
-        /// Please tell of these elements.
-        elements: Vec<u64>,
+        /// Please tell of the members with these keys.
+        keys: Vec<u32>,
     },
     /// What do you know of the subject? Answered by an opinion, from evidence or after a probe.
     Query {
@@ -153,7 +153,7 @@ impl DatagramBuilder {
     /// A datagram with this heartbeat and body, of at most `budget` bytes. The budget is taken
     /// to the nearest end of [`MIN_BUDGET`] to [`MAX_BUDGET`] if it is outside.
     ///
-    /// Of a sketch's symbols, or of wanted elements, the ones beyond the budget are left out:
+    /// Of a sketch's symbols, or of wanted keys, the ones beyond the budget are left out:
     /// [`sketch_room`](crate::sketch_room) and [`wants_room`](crate::wants_room) always fit.
     pub fn new(
         cluster: ClusterId,
@@ -271,7 +271,7 @@ impl Body {
             },
             ProtoBody::Sketch(part) => Body::Sketch(sketch::from_proto(&part)?),
             ProtoBody::More(proto::More { first, count }) => Body::More { first, count },
-            ProtoBody::Wants(proto::Wants { elements }) => Body::Wants { elements },
+            ProtoBody::Wants(proto::Wants { keys }) => Body::Wants { keys },
             ProtoBody::Query(query) => Body::Query {
                 nonce: query.nonce,
                 subject: Target::from_proto(

@@ -13,7 +13,7 @@ use crate::datagram::{Body, TablePart, Verdict};
 use crate::heartbeat::{CLOCK_BITS, Heartbeat, MAX_PERCENT, Vitals};
 use crate::parameters::Parameters;
 use crate::proto;
-use crate::sketch::{SYMBOL_BYTES, SketchPart};
+use crate::sketch::{KEY_BYTES, SYMBOL_BYTES, SketchPart};
 use crate::stream::{Frame, Hello, Purpose, Refuse, RefuseCode, cut};
 use crate::target::{Process, Target};
 use crate::update::VOTER_BYTES;
@@ -31,7 +31,7 @@ const UPDATES: u32 = 15;
 pub(crate) struct Message<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl Message<'_> {
-    /// The body of a datagram; of a sketch's symbols or of wanted elements the first `items`.
+    /// The body of a datagram; of a sketch's symbols or of wanted keys the first `items`.
     pub(crate) fn body(&mut self, body: &Body, items: usize) {
         match *body {
             Body::Ping { nonce, target } => self.nested(2, |m| m.ping(nonce, target)),
@@ -58,9 +58,9 @@ impl Message<'_> {
                 m.varint(1, first.into());
                 m.varint(2, count.into());
             }),
-            Body::Wants { ref elements } => self.nested(9, |m| {
-                let elements = &elements[..items.min(elements.len())];
-                m.many(1, 8, elements, |element, bytes| bytes.extend(element.to_le_bytes()));
+            Body::Wants { ref keys } => self.nested(9, |m| {
+                let keys = &keys[..items.min(keys.len())];
+                m.many(1, KEY_BYTES, keys, |key, bytes| bytes.extend(key.to_le_bytes()));
             }),
             Body::Query { nonce, subject, since, refused, contest } => self.nested(11, |m| {
                 m.fixed32(1, nonce);
@@ -160,6 +160,7 @@ impl Message<'_> {
         if let Some(parameters) = &hello.parameters {
             self.nested(5, |m| m.parameters(parameters));
         }
+        self.fixed64(6, hello.after.map_or(0, MemberId::as_u64));
     }
 
     /// A target, or the fields of a heartbeat that are one.
@@ -174,8 +175,7 @@ impl Message<'_> {
         self.varint(2, (*live).into());
         let symbols = &symbols[..items.min(symbols.len())];
         self.many(3, SYMBOL_BYTES, symbols, |symbol, bytes| {
-            bytes.extend(symbol.sum.to_le_bytes());
-            bytes.extend(symbol.check.to_le_bytes());
+            symbol.sums().iter().for_each(|sum| bytes.extend(sum.to_le_bytes()));
         });
     }
 

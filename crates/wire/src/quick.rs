@@ -288,8 +288,8 @@ mod tests {
                 .prop_map(Body::Sketch),
             (number(), number())
                 .prop_map(|(first, count)| Body::More(proto::More { first, count })),
-            prop::collection::vec(any::<u64>(), 0..40)
-                .prop_map(|elements| Body::Wants(proto::Wants { elements })),
+            prop::collection::vec(any::<u32>(), 0..40)
+                .prop_map(|keys| Body::Wants(proto::Wants { keys })),
             (number(), target(), number(), any::<[bool; 2]>())
                 .prop_map(|(nonce, subject, since_ms, [refused, contest])| {
                     let subject = Some(subject);
@@ -414,8 +414,8 @@ mod tests {
             period: Duration::from_millis(7),
         };
         let parameters = Some(parameters);
-        let hello =
-            Hello { purpose: Purpose::Exchange, protocol: crate::PROTOCOL, own, parameters };
+        let (purpose, after) = (Purpose::Exchange, MemberId::from_u64(7));
+        let hello = Hello { purpose, protocol: crate::PROTOCOL, own, parameters, after };
         let detail = "x".repeat(199) + "\u{e9}";
         for frame in [
             Frame::Hello(hello),

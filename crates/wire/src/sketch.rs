@@ -7,11 +7,11 @@ use crate::header::HEADER_BYTES;
 use crate::heartbeat::MAX_HEARTBEAT_BYTES;
 use crate::proto;
 
-/// The bytes of one coded symbol: its sum (8), then its check (4), little endian.
+/// The bytes of one coded symbol: its three sums, little endian.
 pub const SYMBOL_BYTES: usize = 12;
 
-/// The bytes of one wanted element.
-const ELEMENT_BYTES: usize = 8;
+/// The bytes of one wanted key.
+pub(crate) const KEY_BYTES: usize = 4;
 
 /// The most bytes of a number of 32 bits in a field, its key included.
 const MAX_NUMBER_BYTES: usize = 6;
@@ -33,13 +33,13 @@ pub fn sketch_room(budget: usize) -> usize {
     most_items(SYMBOL_BYTES, 2 * MAX_NUMBER_BYTES, body_room(budget))
 }
 
-/// How many wanted elements fit a datagram of `budget` bytes that has no updates, whatever its
+/// How many wanted keys fit a datagram of `budget` bytes that has no updates, whatever its
 /// heartbeat says. The budget is taken as by [`DatagramBuilder::new`](crate::DatagramBuilder::new).
 pub fn wants_room(budget: usize) -> usize {
-    most_items(ELEMENT_BYTES, 0, body_room(budget))
+    most_items(KEY_BYTES, 0, body_room(budget))
 }
 
-/// How many of its symbols or elements `body` can have within `room` bytes, all if they fit; any
+/// How many of its symbols or keys `body` can have within `room` bytes, all if they fit; any
 /// number for bodies without.
 pub(crate) fn items_within(body: &Body, room: usize) -> usize {
     let number = |value: u32| if value == 0 { 0 } else { 1 + varint_bytes(value.into()) };
@@ -47,7 +47,7 @@ pub(crate) fn items_within(body: &Body, room: usize) -> usize {
         Body::Sketch(SketchPart { first, live, .. }) => {
             most_items(SYMBOL_BYTES, number(*first) + number(*live), room)
         }
-        Body::Wants { .. } => most_items(ELEMENT_BYTES, 0, room),
+        Body::Wants { .. } => most_items(KEY_BYTES, 0, room),
         _ => usize::MAX,
     }
 }
@@ -78,8 +78,5 @@ pub(crate) fn from_proto(sketch: &proto::Sketch) -> Result<SketchPart, DecodeErr
 }
 
 fn symbol(&[a, b, c, d, e, f, g, h, i, j, k, l]: &[u8; SYMBOL_BYTES]) -> Symbol {
-    Symbol {
-        sum: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-        check: u32::from_le_bytes([i, j, k, l]),
-    }
+    Symbol::new([[a, b, c, d], [e, f, g, h], [i, j, k, l]].map(u32::from_le_bytes))
 }

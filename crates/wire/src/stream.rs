@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use headcount_state::{ProtocolRange, Update};
+use headcount_state::{MemberId, ProtocolRange, Update};
 use prost::Message;
 
 use crate::cluster::ClusterId;
@@ -66,6 +66,9 @@ pub struct Hello {
     pub own: Option<Update>,
     /// How the members of the sender's cluster watch each other; `None`: it has not said.
     pub parameters: Option<Parameters>,
+    /// The sender has what the other side holds of members up to this one, from a stream that
+    /// broke: please begin after it. `None`: from the start.
+    pub after: Option<MemberId>,
 }
 
 /// What a stream is for.
@@ -249,6 +252,7 @@ fn hello_from_proto(hello: proto::Hello) -> Result<Hello, DecodeError> {
         protocol: ProtocolRange { min: hello.protocol_min, max: hello.protocol_max },
         own: hello.own.map(update::from_proto).transpose()?,
         parameters: hello.parameters.map(Parameters::from_proto),
+        after: MemberId::from_u64(hello.after),
     })
 }
 

@@ -108,9 +108,9 @@ impl Decoded {
                 said.kind = "more";
                 said.note = format!("{count} symbols from {first} on");
             }
-            Body::Wants { elements } => {
+            Body::Wants { keys } => {
                 said.kind = "wants";
-                said.note = format!("{} members", elements.len());
+                said.note = format!("{} members", keys.len());
             }
             Body::Query { nonce, subject, since, refused, contest } => {
                 said.query(nonce, subject, since, refused, contest);

@@ -1,10 +1,11 @@
 //! Sketches of tables: they follow every change, and tell where two tables differ.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use headcount_state::{
-    Difference, Grace, OwnAttributes, SKETCH_SYMBOLS_MAX, Sketch, Status, Table, Update,
+    Difference, Grace, Lacking, Marked, MemberId, OwnAttributes, SKETCH_SYMBOLS_MAX, Sketch,
+    Status, Table, Update,
 };
 use proptest::prelude::*;
 
@@ -59,23 +60,29 @@ fn large(members: impl Iterator<Item = u32>, renewed: impl Fn(u32) -> bool) -> T
     table
 }
 
-fn elements(table: &Table) -> BTreeSet<u64> {
-    table.live().filter_map(|record| table.element_of(record.id())).collect()
+fn marks(table: &Table) -> BTreeSet<Marked> {
+    table.live().filter_map(|record| table.marked(record.id())).collect()
 }
 
 fn from_scratch(table: &Table, symbols: usize) -> Sketch {
     let mut sketch = Sketch::default();
-    sketch.grow(symbols, elements(table).into_iter());
+    sketch.grow(symbols, marks(table).into_iter());
     sketch
 }
 
+/// The keys whose marks are not the same in both.
+fn different(a: &Table, b: &Table) -> BTreeSet<u32> {
+    (&marks(a) ^ &marks(b)).iter().map(|marked| marked.key).collect()
+}
+
+/// What `a` finds out.
 fn decode(a: &mut Table, b: &mut Table) -> Difference {
     let mut difference = Difference::new();
     let mut symbols = 0;
     while !difference.is_complete() && symbols < SKETCH_SYMBOLS_MAX {
         symbols += 8;
         let from = difference.len();
-        difference.extend(&a.sketch(symbols)[from..], &b.sketch(symbols)[from..]);
+        difference.extend(&b.sketch(symbols)[from..], &a.sketch(symbols)[from..]);
     }
     difference
 }
@@ -116,41 +123,55 @@ proptest! {
         let (mut a, mut b) = (after(&here), after(&there));
         let difference = decode(&mut a, &mut b);
         prop_assert!(difference.is_complete());
-        let found = difference.elements().iter().copied().collect::<BTreeSet<u64>>();
-        prop_assert_eq!(found.len(), difference.elements().len(), "nothing is found twice");
-        prop_assert_eq!(found, &elements(&a) ^ &elements(&b));
+        let found: BTreeSet<u32> = difference.found().iter().map(|found| found.key).collect();
+        prop_assert_eq!(found.len(), difference.found().len(), "nothing is found twice");
+        prop_assert_eq!(found, different(&a, &b));
     }
 
     #[test]
-    fn an_element_is_held_by_its_live_member_and_by_nobody_else(
-        updates in any_updates(), other in any::<u64>(),
+    fn who_lacks_word_of_one_life_is_known(
+        (i, j) in (0..60_u32, 0..60_u32), (said, told) in (0..8_u32, 0..8_u32),
+        (here, there) in (any::<bool>(), any::<bool>()), lives in any::<bool>(),
     ) {
-        let table = after(&updates);
-        for record in table.records() {
-            let element = table.element_of(record.id());
-            prop_assert_eq!(element.is_some(), record.is_live());
-            let Some(element) = element else { continue };
-            prop_assert_eq!(table.holds_element(element), Some(record.id()));
-            for wrong in [element ^ 1, element ^ (1 << 31), element ^ (1 << 32)] {
-                prop_assert_eq!(table.holds_element(wrong), None);
-            }
-        }
-        for stranger in [other, 0, u64::MAX] {
-            prop_assert_eq!(table.holds_element(stranger), None);
+        let of = |incarnation, counter, suspect| {
+            let status = if suspect { Status::Suspect } else { Status::Alive };
+            let mut update = whole("a", life(2, 2), incarnation, status);
+            update.attributes = Some(attributes("a", life(2, 2), counter).into());
+            update
+        };
+        let mut a = after(&[of(i, said, here)]);
+        // The claim and what it says grow together: else each may lack something.
+        let grown = (i <= j, said <= told) == (true, true);
+        let mut b = after(&if lives { vec![of(j, told, there)] } else { vec![] });
+        let difference = decode(&mut a, &mut b);
+        prop_assert!(difference.is_complete());
+        let lacking: Vec<Lacking> = difference.found().iter().map(|it| a.lacking(*it)).collect();
+        if !lives {
+            prop_assert_eq!(lacking, [Lacking::There]);
+        } else if (i, said, here) == (j, told, there) {
+            prop_assert_eq!(lacking, []);
+        } else if grown && (i < j || here <= there) {
+            prop_assert_eq!(lacking, [Lacking::Here]);
         }
     }
 
     #[test]
-    fn whoever_an_element_may_be_about_is_found_dead_or_alive(
-        updates in any_updates(), lower in any::<u32>(),
-    ) {
+    fn whoever_has_a_key_is_found_dead_or_alive(updates in any_updates(), other in any::<u32>()) {
         let table = after(&updates);
         for record in table.records() {
-            let element = (record.id().as_u64() >> 32 << 32) | u64::from(lower);
-            prop_assert!(table.sharing_prefix(element).eq([record.id()]));
+            let (id, marked) = (record.id(), table.marked(record.id()));
+            prop_assert_eq!(marked.is_some(), record.is_live());
+            let key = (id.as_u64() >> 32) as u32;
+            prop_assert!(table.with_key(key).eq([id]));
+            prop_assert!(marked.is_none_or(|marked| marked.key == key));
+            let lacking = table.lacking(Marked { key, mark: 1 });
+            prop_assert_eq!(lacking == Lacking::Either, !record.is_live());
         }
-        prop_assert_eq!(table.sharing_prefix(0).count(), 0);
-        prop_assert_eq!(table.sharing_prefix(u64::MAX).count(), 0);
+        for stranger in [other, 0, u32::MAX] {
+            prop_assert_eq!(table.with_key(stranger).count(), 0);
+            let lacking = table.lacking(Marked { key: stranger, mark: 1 });
+            prop_assert_eq!(lacking, Lacking::Here);
+        }
     }
 }
 
@@ -160,14 +181,29 @@ fn large_tables_find_out_where_they_differ() {
     let mut b = large(20..3_020, |_| false);
     let difference = decode(&mut a, &mut b);
     assert!(difference.is_complete());
-    let found = difference.elements().iter().copied().collect::<BTreeSet<u64>>();
-    assert_eq!(found, &elements(&a) ^ &elements(&b));
-    let mine = found.iter().filter_map(|element| a.holds_element(*element)).count();
-    assert_eq!((found.len(), mine), (2 * 20 + 2 * 29, 20 + 29));
-    let renewed = found.iter().filter(|element| {
-        b.holds_element(**element).is_none() && b.sharing_prefix(**element).next().is_some()
+    let found: BTreeSet<u32> = difference.found().iter().map(|found| found.key).collect();
+    assert_eq!(found, different(&a, &b));
+    let count = |lacking| difference.found().iter().filter(|it| a.lacking(**it) == lacking).count();
+    let counts = [Lacking::There, Lacking::Here, Lacking::Either].map(count);
+    assert_eq!(counts, [20 + 29, 20, 0], "one for each member, new or renewed");
+}
+
+#[test]
+fn members_who_share_a_key_are_told_and_asked_for_together() {
+    let mut seen = BTreeMap::new();
+    let shared = (0..).find_map(|number: u32| {
+        let key = id(&number.to_string()).as_u64() >> 32;
+        seen.insert(key, number).map(|before| (before.to_string(), number.to_string()))
     });
-    assert_eq!(renewed.count(), 29, "the peer's word on members held here");
+    let Some((one, other)) = &shared else { panic!("there are too few names") };
+    let member = |name: &str, incarnation| whole(name, life(1, 1), incarnation, Status::Alive);
+    let mut a = after(&[member(one, 0), member(other, 0)]);
+    let mut b = after(&[member(one, 0), member(other, 1)]);
+    let difference = decode(&mut a, &mut b);
+    let [found] = difference.found() else { panic!("{difference:?}") };
+    assert_eq!(a.lacking(*found), Lacking::Either);
+    let both: BTreeSet<MemberId> = a.with_key(found.key).collect();
+    assert_eq!(both, BTreeSet::from([id(one), id(other)]));
 }
 
 #[test]
@@ -177,17 +213,17 @@ fn a_table_that_is_never_asked_for_its_sketch_pays_nothing() {
     assert_eq!(table.sketch(0), []);
     assert_eq!(table.heap_bytes(), before);
     table.sketch(100);
-    assert_eq!(table.heap_bytes(), before + 128 * 16, "the next power of two, of 16 bytes each");
+    assert_eq!(table.heap_bytes(), before + 128 * 12, "the next power of two, of 12 bytes each");
     assert_eq!(table.sketch(usize::MAX).len(), SKETCH_SYMBOLS_MAX);
-    assert_eq!(table.heap_bytes(), before + SKETCH_SYMBOLS_MAX * 16);
+    assert_eq!(table.heap_bytes(), before + SKETCH_SYMBOLS_MAX * 12);
 }
 
 #[test]
-fn every_part_of_a_live_version_is_in_the_element() {
+fn every_part_of_a_live_version_is_in_the_mark() {
     let of = |update: &Update| {
         let mut table = table();
         merge(&mut table, update);
-        table.element_of(id("a"))
+        table.marked(id("a"))
     };
     let base = of(&whole("a", life(2, 2), 1, Status::Alive));
     let mut renewed = whole("a", life(2, 2), 1, Status::Alive);
@@ -202,5 +238,5 @@ fn every_part_of_a_live_version_is_in_the_element() {
         assert!(of(&other).is_some());
         assert_ne!(of(&other), base);
     }
-    assert_eq!(limited(headcount_state::Limits::default()).element_of(id("a")), None);
+    assert_eq!(limited(headcount_state::Limits::default()).marked(id("a")), None);
 }

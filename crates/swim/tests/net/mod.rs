@@ -36,6 +36,8 @@ pub struct Net {
     pub passes: Rule,
     /// Whether streams can be opened at all.
     pub streams: bool,
+    /// Streams break after so many frames.
+    pub stream_frames: usize,
     /// Whether a stream that finds nobody hangs until it times out; otherwise it is refused.
     pub silent: bool,
     /// What is changed in datagrams on their way.
@@ -150,6 +152,7 @@ impl Net {
             events: Vec::new(),
             passes: Box::new(|_, _| true),
             streams: true,
+            stream_frames: usize::MAX,
             silent: false,
             forges: Box::new(|_, _, _| None),
             hush: false,
@@ -338,11 +341,20 @@ impl Net {
         let ends = [(caller, id), (server, accepted)];
         let mut silent = 0;
         let mut turn = 0;
+        let mut frames = 0;
         while silent < 2 {
+            if frames == self.stream_frames {
+                for (place, id) in ends {
+                    let end = StreamEnd::Failed("broken".to_owned());
+                    self.engine(place).stream_closed(now, id, end);
+                }
+                break;
+            }
             let ((place, id), (other, other_id)) = (ends[turn], ends[1 - turn]);
             match self.engine(place).stream_next(now, id) {
                 StreamStep::Send(bytes) => {
                     silent = 0;
+                    frames += 1;
                     self.engine(other).stream_frame(now, other_id, &bytes[4..]);
                 }
                 StreamStep::Receive => {

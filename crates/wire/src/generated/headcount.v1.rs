@@ -361,8 +361,9 @@ pub struct Sketch {
     /// How many live records the sender holds.
     #[prost(uint32, tag = "2")]
     pub live: u32,
-    /// The symbols in a row, 12 bytes each, little endian: the exclusive or of the elements (8), then
-    /// of their checks (4).
+    /// The symbols in a row, 12 bytes each, little endian: of the members mapped to it the sums of their
+    /// marks (4), of the marks times the keys (4) and times the squares of the keys (4), all modulo
+    /// 2^32 - 5.
     #[prost(bytes = "vec", tag = "3")]
     pub symbols: ::prost::alloc::vec::Vec<u8>,
 }
@@ -380,9 +381,9 @@ pub struct More {
 /// sender lacked, and this is what the other side lacks.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Wants {
-    /// Please tell of the records that these elements stand for.
-    #[prost(fixed64, repeated, tag = "1")]
-    pub elements: ::prost::alloc::vec::Vec<u64>,
+    /// Please tell of the members with these keys.
+    #[prost(fixed32, repeated, tag = "1")]
+    pub keys: ::prost::alloc::vec::Vec<u32>,
 }
 /// Nothing but the heartbeat's hashes, and perhaps news: a receiver that holds another table answers
 /// with what the sender lacks, if its hash shows that, or else with its own hashes.
@@ -530,6 +531,10 @@ pub struct Hello {
     /// How the members of the sender's cluster watch each other. Absent: not said.
     #[prost(message, optional, tag = "5")]
     pub parameters: ::core::option::Option<Parameters>,
+    /// The sender has what the other side holds of members with an id up to this one, from a stream
+    /// that broke: please begin after it. Absent: from the start.
+    #[prost(fixed64, tag = "6")]
+    pub after: u64,
 }
 /// How the members of a cluster watch each other: the same at all of them. Those of the larger epoch
 /// count; of two with one epoch those that are larger in the order of the fields, but a newcomer

@@ -84,20 +84,20 @@ proptest! {
     }
 
     #[test]
-    fn of_many_wanted_elements_the_first_that_fit_are_told(
+    fn of_many_wanted_keys_the_first_that_fit_are_told(
         budget in budget(),
         heartbeat in strategies::heartbeat(),
     ) {
-        let elements: Vec<u64> = (0..=MAX_BUDGET as u64 / 8).collect();
-        let body = Body::Wants { elements: elements.clone() };
+        let keys: Vec<u32> = (0..=MAX_BUDGET as u32 / 4).collect();
+        let body = Body::Wants { keys: keys.clone() };
         let bytes = DatagramBuilder::new(CLUSTER, budget, &heartbeat, &body).finish();
         let left = budget - bytes.len();
-        prop_assert!(left < 8 + 2, "{left} bytes were left");
-        let Body::Wants { elements: told } = decode_datagram(CLUSTER, &bytes).unwrap().body else {
+        prop_assert!(left < 4 + 2, "{left} bytes were left");
+        let Body::Wants { keys: told } = decode_datagram(CLUSTER, &bytes).unwrap().body else {
             panic!("not a want");
         };
         prop_assert!(told.len() >= wants_room(budget));
-        prop_assert_eq!(&told[..], &elements[..told.len()]);
+        prop_assert_eq!(&told[..], &keys[..told.len()]);
     }
 
     #[test]
@@ -110,22 +110,22 @@ proptest! {
         };
         prop_assert_eq!(told.symbols.len(), sketch_room(budget));
 
-        let wants = Body::Wants { elements: vec![u64::MAX; MAX_BUDGET / 8 + 1] };
+        let wants = Body::Wants { keys: vec![u32::MAX; MAX_BUDGET / 4 + 1] };
         let builder = DatagramBuilder::new(CLUSTER, budget, &largest_heartbeat(), &wants);
-        let Body::Wants { elements } = decode_datagram(CLUSTER, &builder.finish()).unwrap().body
+        let Body::Wants { keys } = decode_datagram(CLUSTER, &builder.finish()).unwrap().body
         else {
             panic!("not a want");
         };
-        prop_assert_eq!(elements.len(), wants_room(budget));
+        prop_assert_eq!(keys.len(), wants_room(budget));
     }
 
     #[test]
-    fn updates_beside_wanted_elements_stay_within_the_budget(
+    fn updates_beside_wanted_keys_stay_within_the_budget(
         budget in MIN_BUDGET..1_500,
-        elements in vec(any::<u64>(), 0..200),
+        keys in vec(any::<u32>(), 0..400),
         updates in strategies::updates(),
     ) {
-        let body = Body::Wants { elements };
+        let body = Body::Wants { keys };
         let mut builder = DatagramBuilder::new(CLUSTER, budget, &samples::heartbeat(), &body);
         let packed = builder.pack(&updates);
         let bytes = builder.finish();

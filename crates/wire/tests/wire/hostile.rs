@@ -435,7 +435,7 @@ fn symbols_cut_short_are_invalid() {
 
 #[test]
 fn a_length_beyond_the_bytes_is_malformed() {
-    // The symbols of a sketch, and wanted elements, of 2^32 - 1 bytes.
+    // The symbols of a sketch, and wanted keys, of 2^32 - 1 bytes.
     for (body, items) in [(7_u8, 3_u8), (9, 1)] {
         let body = [body << 3 | 2, 6, items << 3 | 2, 0xff, 0xff, 0xff, 0xff, 0x0f];
         let refused = decode_datagram(CLUSTER, &sealed(&[&head()[..], &body].concat()));
@@ -444,8 +444,8 @@ fn a_length_beyond_the_bytes_is_malformed() {
 }
 
 #[test]
-fn elements_of_another_size_are_malformed() {
-    let wants = [9 << 3 | 2, 6, 1 << 3 | 2, 4, 1, 2, 3, 4];
+fn keys_of_another_size_are_malformed() {
+    let wants = [9 << 3 | 2, 5, 1 << 3 | 2, 3, 1, 2, 3];
     let refused = decode_datagram(CLUSTER, &sealed(&[&head()[..], &wants].concat()));
     assert!(matches!(refused, Err(DecodeError::Malformed(_))), "{refused:?}");
 }
@@ -489,6 +489,7 @@ fn a_hello_with_an_empty_protocol_range_is_invalid() {
         protocol: ProtocolRange { min: 3, max: 2 },
         own: None,
         parameters: None,
+        after: None,
     };
     let frame = StreamFrame { heartbeat: samples::heartbeat(), frame: Frame::Hello(hello) };
     let bytes = encode_frame(CLUSTER, &frame);

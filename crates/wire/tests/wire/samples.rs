@@ -186,10 +186,7 @@ pub(crate) fn most_tags() -> Tags {
 }
 
 pub(crate) fn symbols(count: u32) -> Vec<Symbol> {
-    let symbol = |number: u32| Symbol {
-        sum: u64::from(number) << 32 | 0x0807_0605,
-        check: 0x0c0b_0a00 + number,
-    };
+    let symbol = |number| Symbol::new([0x0807_0605, number, 0x0c0b_0a00 + number]);
     (0..count).map(symbol).collect()
 }
 
@@ -208,7 +205,7 @@ pub(crate) fn bodies() -> [(&'static str, Body); 11] {
         ("gossip", Body::Gossip { table: Some(TablePart { complete: true, reply: true }) }),
         ("sketch", Body::Sketch(SketchPart { first: 3, live: 300, symbols: symbols(2) })),
         ("more", Body::More { first: 5, count: 300 }),
-        ("wants", Body::Wants { elements: vec![0x1112_1314_1516_1718, 1] }),
+        ("wants", Body::Wants { keys: vec![0x1112_1314, 1] }),
         ("compare", Body::Compare),
         (
             "query",
@@ -241,6 +238,7 @@ pub(crate) fn frames() -> [(&'static str, StreamFrame); 5] {
                 protocol: PROTOCOL,
                 own: Some(record(7)),
                 parameters: None,
+                after: None,
             }),
         ),
         (

@@ -60,7 +60,7 @@ fn sizes_are_those_that_the_documentation_tells() {
     for (name, budget) in [("symbols in 512", MIN_BUDGET), ("symbols in 1,400", DEFAULT_BUDGET)] {
         rows.push((name, sketch_room(budget)));
     }
-    for (name, budget) in [("elements in 512", MIN_BUDGET), ("elements in 1,400", DEFAULT_BUDGET)] {
+    for (name, budget) in [("keys in 512", MIN_BUDGET), ("keys in 1,400", DEFAULT_BUDGET)] {
         rows.push((name, wants_room(budget)));
     }
 
@@ -87,7 +87,7 @@ const EXPECTED: &[(&str, usize)] = &[
     ("gossip", 67),
     ("sketch", 92),
     ("more", 66),
-    ("wants", 79),
+    ("wants", 71),
     ("compare", 61),
     ("query", 89),
     ("opinion", 73),
@@ -104,6 +104,6 @@ const EXPECTED: &[(&str, usize)] = &[
     ("records in 1,400", 20),
     ("symbols in 512", 34),
     ("symbols in 1,400", 108),
-    ("elements in 512", 53),
-    ("elements in 1,400", 164),
+    ("keys in 512", 107),
+    ("keys in 1,400", 329),
 ];

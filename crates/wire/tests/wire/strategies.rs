@@ -76,7 +76,7 @@ pub(crate) fn heartbeat() -> impl Strategy<Value = Heartbeat> {
 }
 
 pub(crate) fn body() -> impl Strategy<Value = Body> {
-    let symbol = any::<(u64, u32)>().prop_map(|(sum, check)| Symbol { sum, check });
+    let symbol = any::<[u32; 3]>().prop_map(Symbol::new);
     let sketch = (number(), number(), vec(symbol, 0..150))
         .prop_map(|(first, live, symbols)| Body::Sketch(SketchPart { first, live, symbols }));
     let table =
@@ -93,7 +93,7 @@ pub(crate) fn body() -> impl Strategy<Value = Body> {
         proptest::option::of(table).prop_map(|table| Body::Gossip { table }),
         sketch,
         (number(), number()).prop_map(|(first, count)| Body::More { first, count }),
-        vec(any::<u64>(), 0..200).prop_map(|elements| Body::Wants { elements }),
+        vec(any::<u32>(), 0..200).prop_map(|keys| Body::Wants { keys }),
         query(),
         opinion(),
     ]
@@ -198,10 +198,12 @@ pub(crate) fn stream_frame() -> impl Strategy<Value = StreamFrame> {
             period: Duration::from_millis(period.into()),
         },
     );
-    let optional = (proptest::option::of(update()), proptest::option::of(parameters));
-    let hello = (purpose, protocol, optional).prop_map(|(purpose, protocol, (own, parameters))| {
-        Frame::Hello(Hello { purpose, protocol, own, parameters })
-    });
+    let after = any::<u64>().prop_map(MemberId::from_u64);
+    let optional = (proptest::option::of(update()), proptest::option::of(parameters), after);
+    let hello =
+        (purpose, protocol, optional).prop_map(|(purpose, protocol, (own, parameters, after))| {
+            Frame::Hello(Hello { purpose, protocol, own, parameters, after })
+        });
     let code = proptest::sample::select(vec![
         RefuseCode::Other,
         RefuseCode::Protocol,

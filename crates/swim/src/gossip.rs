@@ -16,7 +16,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headcount_state::{MemberId, Standing, Time};
+use headcount_state::{MemberId, Standing, Status, Time};
 use headcount_wire::{Body, Heartbeat, TablePart};
 use rand::RngExt;
 
@@ -47,6 +47,9 @@ const GOSSIP_TO_LOST_PERIODS: u32 = 30;
 /// it has heard, and none is left out by chance: of those whom no copy reached, random peers would
 /// pass over one in twenty.
 const CHECK_ROUNDS: u8 = 3;
+
+/// Of so many exchanges that are due with a member that is held as dead one is begun.
+const DEAD_EXCHANGES: u32 = 8;
 
 const NEWS: Body = Body::Gossip { table: None };
 
@@ -145,7 +148,7 @@ impl Engine {
 
     /// Compares tables with the sender of a heartbeat. Answers with the members of which it lacks
     /// the latest news, if that is all; otherwise begins an exchange if the tables have differed
-    /// for a while, unless the sender is held as dead.
+    /// for a while, more seldom if the sender is held as dead.
     pub(crate) fn compare(
         &mut self,
         now: Time,
@@ -163,10 +166,6 @@ impl Engine {
         }
         // Whole tables come at their own time there.
         if self.config.spreads_as_memberlist || !self.takes_part() {
-            return Vec::new();
-        }
-        if !peer && self.table.get(sender).is_some() {
-            // It is told that it is dead, and if it hears that it comes back, or asks.
             return Vec::new();
         }
         let due = match peer {
@@ -187,6 +186,9 @@ impl Engine {
         if peer && self.hurry.relapses(now) {
             self.exchange_soon(now);
         }
+        // It is told that it is dead, and may hear nothing: then whole tables are wasted on it.
+        let dead = self.table.get(sender).is_some_and(|r| r.claim.status() == Status::Failed);
+        let due = due && (!dead || self.rng.random_ratio(1, DEAD_EXCHANGES));
         if due {
             match self.peer_address(sender) {
                 Some(address) => self.begin_exchange(now, sender, address),

@@ -67,7 +67,8 @@ fn a_member_that_half_cannot_reach_is_alive_and_all_know_who_cannot() {
     for at in 0..NODES {
         let lost = net.events_at(at).filter(|event| matches!(event, Event::Unreachable(_))).count();
         let found = net.events_at(at).filter(|event| matches!(event, Event::Reachable(_))).count();
-        assert!(lost == found && lost <= 1, "at {at}: {lost} {found}");
+        // The one itself hears no answer of some of that half.
+        assert!(lost == found && (lost <= 1 || at == 0), "at {at}: {lost} {found}");
     }
 }
 

@@ -152,9 +152,11 @@ impl Engine {
             return true;
         }
         let mine = mine && claim.status() == Status::Failed;
+        if !mine || !self.observes() || !self.takes_part() {
+            return false;
+        }
         let held = self.own_record().map(|record| record.claim.version);
-        let refuted = held.is_none_or(|held| held >= update.claim.version);
-        if !mine || refuted || !self.observes() || !self.takes_part() {
+        if held.is_none_or(|held| held >= update.claim.version) {
             return false;
         }
         if self.was_cut_off(now, update) {

@@ -545,7 +545,7 @@ impl Simulation {
         // Names are made by this crate: a letter and a number.
         if let Ok(name) = Name::new(name) {
             self.recorder.node_added(&label, name.as_str());
-            self.nodes.push(Node::new(label, name, address));
+            self.nodes.push(Node::new(label, name, address, Arc::clone(&self.config)));
         }
         index
     }
@@ -597,7 +597,7 @@ impl Simulation {
             return false;
         };
         node.silent = false;
-        let (mut engine, instance) = match node.boot(&self.config, index, self.seed, now) {
+        let (mut engine, instance) = match node.boot(index, self.seed, now) {
             Ok(booted) => booted,
             Err(error) => {
                 self.misfires.push(format!("node {index} cannot start: {error}"));

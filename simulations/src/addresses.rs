@@ -9,8 +9,8 @@ const PORT: u16 = 7_946;
 const NETWORK: u32 = 0x0a00_0000;
 const HOSTS: u32 = 0x00ff_ffff;
 
-/// Who has which address. Addresses are given out in order and to one node for ever, so that an
-/// address is as good as a number.
+/// Who has which address. Addresses are given out in order, so that an address is as good as a
+/// number; a node keeps what it has had until it is passed on.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
     owners: Vec<usize>,
@@ -21,6 +21,14 @@ impl Addresses {
     pub(crate) fn fresh(&mut self, node: usize) -> SocketAddr {
         self.owners.push(node);
         address(self.owners.len() as u32 - 1)
+    }
+
+    /// `node` has from now on what another one had.
+    pub(crate) fn pass_on(&mut self, address: SocketAddr, node: usize) {
+        let number = self.number(address);
+        if let Some(owner) = number.and_then(|number| self.owners.get_mut(number as usize)) {
+            *owner = node;
+        }
     }
 
     /// The number of an address that was given out.

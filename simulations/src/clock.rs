@@ -23,12 +23,18 @@ impl Clock {
 
     /// What it shows when the simulation's time is `now`.
     pub(crate) fn local(&self, now: Time) -> Time {
+        if self.runs_true() {
+            return now.max(self.global);
+        }
         let passed = u128::from((now.as_micros()).saturating_sub(self.global.as_micros()));
         at(self.local, passed * self.rate() / MILLION)
     }
 
     /// When it will first show `local` or more.
     pub(crate) fn global(&self, local: Time) -> Time {
+        if self.runs_true() {
+            return local.max(self.local);
+        }
         let to_pass = u128::from((local.as_micros()).saturating_sub(self.local.as_micros()));
         at(self.global, (to_pass * MILLION).div_ceil(self.rate()))
     }
@@ -36,6 +42,11 @@ impl Clock {
     /// It runs so much fast from `now` on.
     pub(crate) fn set_rate(&mut self, now: Time, fast_ppm: i64) {
         *self = Clock { global: now, local: self.local(now), fast_ppm };
+    }
+
+    /// Whether it has always shown the time of the simulation: what most clocks do.
+    fn runs_true(&self) -> bool {
+        self.fast_ppm == 0 && self.global == self.local
     }
 
     /// Microseconds of its own in a second of the simulation; at least one.

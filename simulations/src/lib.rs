@@ -35,6 +35,7 @@ mod bench;
 pub mod calibration;
 mod checkers;
 mod clock;
+mod datagrams;
 pub mod detection;
 mod duration;
 mod faults;
@@ -49,6 +50,7 @@ mod numbers;
 mod pairs;
 #[cfg(feature = "planted-bugs")]
 mod planted;
+mod processes;
 pub mod quality;
 mod queue;
 mod random;

@@ -1,4 +1,5 @@
-//! Looking at the views of all nodes: within each side of the network, those of all members that
+//! Looking at the views of all nodes: within each side of the network, and within each cluster where
+//! there are several, those of all members that
 //! nothing is wrong with must be one, and hold exactly who runs there.
 //!
 //! A brief look, 20 times a period, visits only the nodes whose view changed since the one before,
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 use headcount_state::{Instance, MemberId, Record};
 use headcount_swim::Engine;
+use headcount_wire::ClusterId;
 
 use crate::checkers::convergence::{Group, View, difference};
 use crate::simulation::Simulation;
@@ -23,15 +25,18 @@ pub(crate) struct Looks {
     nodes: Vec<Seen>,
     /// Nodes that may hold another view now.
     changed: Vec<usize>,
-    sides: BTreeMap<usize, Side>,
+    sides: BTreeMap<SideOf, Side>,
 }
+
+/// The side of the network that a node is on, and its cluster.
+type SideOf = (usize, ClusterId);
 
 /// A node.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     view_id: u64,
     /// Its side, if its view counts.
-    side: Option<usize>,
+    side: Option<SideOf>,
     /// It is among the changed ones.
     listed: bool,
 }
@@ -142,13 +147,14 @@ impl Simulation {
     }
 
     /// By side: who must be in the views there, and the nodes whose views count.
-    fn sides(&self) -> BTreeMap<usize, (Group, Vec<usize>)> {
-        let mut sides: BTreeMap<usize, (Group, Vec<usize>)> = BTreeMap::new();
+    fn sides(&self) -> BTreeMap<SideOf, (Group, Vec<usize>)> {
+        let mut sides: BTreeMap<SideOf, (Group, Vec<usize>)> = BTreeMap::new();
         for (index, node) in self.nodes.iter().enumerate() {
             let Some(running) = node.running.as_ref() else { continue };
             let Some(process) = self.truth.process(running.process) else { continue };
             let side = self.network.sides().map_or(0, |sides| sides.of(index));
-            let (group, healthy) = sides.entry(side).or_default();
+            let side_of = (side, node.config.cluster);
+            let (group, healthy) = sides.entry(side_of).or_default();
             if running.leaving {
                 continue;
             }

@@ -21,6 +21,8 @@ pub(crate) struct Node {
     /// What scenarios call it.
     pub(crate) label: String,
     pub(crate) name: Name,
+    /// How its engines are configured: as all, but for the cluster.
+    pub(crate) config: Arc<Config>,
     pub(crate) address: SocketAddr,
     pub(crate) running: Option<Running>,
     /// How many processes it has started.
@@ -71,10 +73,11 @@ impl Running {
 }
 
 impl Node {
-    pub(crate) fn new(label: String, name: Name, address: SocketAddr) -> Node {
+    pub(crate) fn new(label: String, name: Name, address: SocketAddr, config: Arc<Config>) -> Node {
         Node {
             label,
             name,
+            config,
             address,
             running: None,
             starts: 0,
@@ -93,7 +96,6 @@ impl Node {
     /// A new process on this host, node number `index`, that remembers nothing.
     pub(crate) fn boot(
         &mut self,
-        config: &Arc<Config>,
         index: usize,
         seed: u64,
         now: Time,
@@ -113,7 +115,8 @@ impl Node {
             zone: String::new(),
             serving: Serving::Serving,
         };
-        let engine = Engine::new(Arc::clone(config), own, derive(seed, "engine", number), now);
+        let engine =
+            Engine::new(Arc::clone(&self.config), own, derive(seed, "engine", number), now);
         engine.map(|engine| (engine, instance)).map_err(|error| error.to_string())
     }
 

@@ -1,24 +1,29 @@
 //! The simulation: engines, the network between them, virtual time.
+//!
+//! ```text
+//!   queue ── what is due ──> perform ──> a process takes it in (unless it stands still, or is slow)
+//!     ^                                        │
+//!     └── datagrams, streams, wake-ups <─ settle (datagrams.rs)
+//!   faults.rs strikes ──> processes start and end (processes.rs), rules of the network
+//! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use headcount_state::{MemberId, Name, Time, Update};
-use headcount_swim::{AttributesPool, Config, Engine, Event, Transmit};
+use headcount_state::{MemberId, Time};
+use headcount_swim::{AttributesPool, Config, Engine};
 
 use crate::addresses::{Addresses, address};
-use crate::checkers::bounded::Sent;
-use crate::checkers::corruption::Holding;
 use crate::checkers::{Checkers, Packets};
+use crate::datagrams::Arriving;
 use crate::detection::Witness;
-use crate::faults::{Ongoing, asks_memory, kept_by_host};
+use crate::faults::{Ongoing, asks_memory};
 use crate::judging::Counters;
 use crate::looks::Looks;
-use crate::network::{Delivery, DropReason, Network, Sides, Verdict, flip};
-use crate::node::{Node, Running};
+use crate::network::{DropReason, Network, Sides};
+use crate::node::Node;
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::recorder::Recorder;
@@ -28,7 +33,7 @@ use crate::sighting::{Journal, Sighting};
 use crate::standstill::Cycle;
 use crate::streams::{StreamAction, Streams};
 use crate::trace::Trace;
-use crate::truth::{Ending, Truth};
+use crate::truth::Truth;
 use crate::week::Chronicle;
 
 /// How many events [`Simulation::events`] keeps if it is not told otherwise.
@@ -75,17 +80,6 @@ pub(crate) enum Action {
     LookAtStatuses(usize),
 }
 
-/// A datagram on its way.
-#[derive(Clone, Debug)]
-pub(crate) struct Arriving {
-    /// The numbers of the addresses that it goes from and to.
-    from: u32,
-    to: u32,
-    bytes: Bytes,
-    /// A bit of it was flipped.
-    corrupt: bool,
-}
-
 /// A cluster in virtual time: real engines that exchange real bytes over a simulated network.
 ///
 /// [`Simulation::run`] plays the scenario to its end and judges it. For scripts there are steps:
@@ -97,7 +91,7 @@ pub struct Simulation {
     pub(crate) scenario: Scenario,
     pub(crate) config: Arc<Config>,
     /// What all engines hold of members alike, held once.
-    attributes: AttributesPool,
+    pub(crate) attributes: AttributesPool,
     pub(crate) seed: u64,
     pub(crate) now: Time,
     pub(crate) queue: Queue<Action>,
@@ -119,14 +113,14 @@ pub struct Simulation {
     /// Faults that go on step by step, by number.
     pub(crate) ongoing: BTreeMap<usize, Ongoing>,
     /// Whether hosts keep what their processes knew.
-    keeps_memory: bool,
+    pub(crate) keeps_memory: bool,
     /// Freezes that come again and again, by the number of the fault.
     pub(crate) cycles: BTreeMap<usize, Cycle>,
     pub(crate) trace: Trace,
     pub(crate) truth: Truth,
     pub(crate) checkers: Checkers,
     pub(crate) looks: Looks,
-    journal: Journal,
+    pub(crate) journal: Journal,
     /// Who counts what the nodes are told, if anybody does.
     pub(crate) witness: Option<Box<Witness>>,
     /// Who keeps a history of what one node is told, if anybody does.
@@ -412,270 +406,6 @@ impl Simulation {
         } else {
             self.arm(node);
         }
-    }
-
-    fn deliver(&mut self, arriving: &Arriving) {
-        let Arriving { from, to, bytes, corrupt } = arriving;
-        let owners = (self.addresses.owner(*from), self.addresses.owner(*to));
-        let (Some(sender), Some(node)) = owners else { return };
-        let listening = self.nodes[node].address == address(*to);
-        let Some(running) = self.nodes[node].running.as_mut().filter(|_| listening) else {
-            *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
-            return;
-        };
-        self.delivered += 1;
-        self.trace.add(b'd', self.now, sender as u64, node as u64, bytes);
-        self.recorder.datagram_received(self.now, node, sender, bytes, *corrupt);
-        let now = running.clock.local(self.now);
-        if *corrupt {
-            // What is due anyhow comes first, so that all that changes is the datagram's doing.
-            running.engine.tick(now);
-            let before = Holding::of(&running.engine);
-            running.engine.receive(now, address(*from), bytes);
-            let after = Holding::of(&running.engine);
-            self.checkers.corruption.received(self.now, node, before, after);
-        } else {
-            running.engine.receive(now, address(*from), bytes);
-        }
-        self.settle(node);
-    }
-
-    /// Takes everything that a node's engine has to give, and sees to its next wake-up.
-    pub(crate) fn settle(&mut self, node: usize) {
-        let now = self.now;
-        let mut departed = false;
-        loop {
-            let Node { running, standstill, .. } = &mut self.nodes[node];
-            let Some(running) = running.as_mut() else { return };
-            let frozen = standstill.as_mut().filter(|standstill| standstill.is_frozen());
-            let may_open = frozen.is_none();
-            if let Some(transmit) = running.engine.poll_transmit(running.clock.local(now)) {
-                match frozen {
-                    Some(standstill) => standstill.hold_back(transmit),
-                    None => self.send(node, transmit),
-                }
-            } else if let Some(open) = may_open.then(|| running.engine.poll_stream()).flatten() {
-                self.open_stream(node, open);
-            } else if let Some(event) = running.engine.poll_event() {
-                departed |= matches!(event, Event::Departed { .. });
-                let sighting = Sighting::of(&event, now, node, running.process);
-                self.recorder.event(now, node, &event);
-                self.recorder.holds(now, node, &event, running.engine.table());
-                self.note(sighting);
-            } else {
-                break;
-            }
-        }
-        if departed {
-            self.stop(node);
-            return;
-        }
-        let Some(running) = self.nodes[node].running.as_ref() else { return };
-        self.looks.holds(node, running.engine.table().summary().view_id);
-        self.inspect(node);
-        self.arm(node);
-    }
-
-    /// Sees to it that a node wakes when its engine wants.
-    fn arm(&mut self, node: usize) {
-        let Some(running) = self.nodes[node].running.as_mut() else { return };
-        let now = self.now;
-        let wanted = running.engine.poll_timeout().map(|at| running.clock.global(at).max(now));
-        if let Some(at) = wanted.filter(|at| running.wake.is_none_or(|wake| *at < wake)) {
-            running.wake = Some(at);
-            self.queue.push(at, Action::Wake(node));
-        }
-    }
-
-    fn note(&mut self, sighting: Sighting) {
-        let Sighting { observer, process, .. } = sighting;
-        self.trace.add(b'e', self.now, observer as u64, process as u64, &sighting.bytes());
-        self.checkers.seen(&self.truth, &sighting);
-        if let Some(witness) = self.witness.as_mut() {
-            witness.seen(&self.truth, &self.faulted, &sighting);
-        }
-        if let Some(chronicle) = self.chronicle.as_mut() {
-            chronicle.seen(&sighting);
-        }
-        self.journal.add(sighting);
-    }
-
-    pub(crate) fn send(&mut self, node: usize, transmit: Transmit) {
-        let Some(transmit) = self.meet_phantoms(node, transmit) else { return };
-        let Transmit { to, bytes } = transmit;
-        self.checkers.sent(self.now, node, Sent::Datagram, bytes.len());
-        let numbers = (self.addresses.number(self.nodes[node].address), self.addresses.number(to));
-        let owner = self.owner_of(to);
-        if let (Some(witness), Some(owner)) = (self.witness.as_mut(), owner) {
-            witness.sent(self.now, owner, &bytes, self.config.cluster);
-        }
-        let verdict = self.network.judge(node, owner.unwrap_or(usize::MAX), bytes.len());
-        let nobody = Verdict::Drop(DropReason::NobodyThere);
-        let verdict = if owner.is_none() { nobody } else { verdict };
-        self.recorder.datagram_sent(self.now, node, owner, &bytes, verdict);
-        let (Some(from), Some(to)) = numbers else {
-            *self.drops.entry(DropReason::NobodyThere).or_default() += 1;
-            return;
-        };
-        let delivery = match verdict {
-            Verdict::Pass => Delivery::default(),
-            Verdict::Deliver(delivery) => delivery,
-            Verdict::Drop(reason) => {
-                *self.drops.entry(reason).or_default() += 1;
-                return;
-            }
-        };
-        let (bytes, corrupt) = match delivery.flipped {
-            Some(bit) => (flip(&bytes, bit).into(), true),
-            None => (bytes, false),
-        };
-        let arriving = Arriving { from, to, bytes, corrupt };
-        let first = self.now + delivery.after;
-        if let Some(later) = delivery.again_after {
-            self.duplicated += 1;
-            self.queue.push(first + later, Action::Datagram(arriving.clone()));
-        }
-        self.queue.push(first, Action::Datagram(arriving));
-    }
-
-    /// A host at an address never used before; nothing runs on it yet.
-    pub(crate) fn add_node(&mut self, label: String, name: &str) -> usize {
-        let index = self.nodes.len();
-        let address = self.fresh_address(index);
-        // Names are made by this crate: a letter and a number.
-        if let Ok(name) = Name::new(name) {
-            self.recorder.node_added(&label, name.as_str());
-            self.nodes.push(Node::new(label, name, address));
-        }
-        index
-    }
-
-    pub(crate) fn fresh_address(&mut self, node: usize) -> SocketAddr {
-        self.addresses.fresh(node)
-    }
-
-    /// The node that has or had this address.
-    pub(crate) fn owner_of(&self, address: SocketAddr) -> Option<usize> {
-        self.addresses.owner(self.addresses.number(address)?)
-    }
-
-    /// Starts a process on a node that has none, and joins through the seeds.
-    pub(crate) fn start(&mut self, index: usize) {
-        if !self.boot(index) {
-            return;
-        }
-        let node = &mut self.nodes[index];
-        let seeds = node.seeds(&self.seeds);
-        if let Some(running) = node.running.as_mut() {
-            seeds.into_iter().for_each(|seed| running.engine.join(self.now, seed));
-        }
-        self.settle(index);
-    }
-
-    /// Starts a process on every node, each knowing all of them.
-    fn start_known(&mut self) {
-        let now = self.now;
-        for index in 0..self.nodes.len() {
-            self.boot(index);
-        }
-        let running = self.nodes.iter().filter_map(|node| node.running.as_ref());
-        let own = running.map(|running| running.engine.table().records());
-        let all: Vec<Update> = own.flatten().map(|record| record.update(now)).collect();
-        let running = self.nodes.iter_mut().filter_map(|node| node.running.as_mut());
-        let mut engines = running.map(|running| &mut running.engine);
-        if let Some(first) = engines.next() {
-            first.know(now, &all);
-            engines.for_each(|engine| engine.know_as(now, first));
-        }
-        (0..self.nodes.len()).for_each(|index| self.settle(index));
-    }
-
-    /// Starts a process on a node that has none; whether it did. Nothing is sent yet.
-    fn boot(&mut self, index: usize) -> bool {
-        let now = self.now;
-        let Some(node) = self.nodes.get_mut(index).filter(|node| node.running.is_none()) else {
-            return false;
-        };
-        node.silent = false;
-        let (mut engine, instance) = match node.boot(&self.config, index, self.seed, now) {
-            Ok(booted) => booted,
-            Err(error) => {
-                self.misfires.push(format!("node {index} cannot start: {error}"));
-                return false;
-            }
-        };
-        #[cfg(feature = "planted-bugs")]
-        engine.set_rules(self.rules);
-        engine.share_attributes(self.attributes.clone());
-        engine.set_seeds(node.seeds(&self.seeds));
-        let process = self.truth.started(now, index, node.name.id(), instance);
-        let clock = node.clock(now);
-        node.running = Some(Running::new(engine, process, clock, now));
-        self.trace.add(b's', now, index as u64, process as u64, &[]);
-        self.recorder.started(now, index, node.name.id());
-        true
-    }
-
-    /// The process of a node dies. `silent`: its host too.
-    pub(crate) fn kill(&mut self, index: usize, silent: bool) -> bool {
-        let running = self.nodes.get(index).and_then(|node| node.running.as_ref());
-        let Some(process) = running.map(|running| running.process) else { return false };
-        self.truth.ended(self.now, process, Ending::Crashed);
-        if let Some(witness) = self.witness.as_mut() {
-            witness.died(self.now, index);
-        }
-        let crashed = self.truth.process(process).copied();
-        if let Some(crashed) = crashed.filter(|p| p.ended == Some((self.now, Ending::Crashed))) {
-            // Equal views hold the same processes, so that each is searched once.
-            let mut by_view = BTreeMap::new();
-            let holders = self.nodes.iter().enumerate().filter_map(|(other, node)| {
-                let running = node.running.as_ref().filter(|_| other != index)?;
-                let table = running.engine.table();
-                let held = by_view.entry(table.summary().view_id).or_insert_with(|| {
-                    let record = table.get(crashed.member).filter(|record| record.is_live());
-                    record.is_some_and(|r| r.claim.life().instance == crashed.instance)
-                });
-                held.then_some(running.process)
-            });
-            self.checkers.detection.crashed(self.now, &crashed, holders);
-        }
-        self.nodes[index].silent = silent;
-        self.stop(index);
-        true
-    }
-
-    /// A process says goodbye.
-    pub(crate) fn begin_leave(&mut self, index: usize, deadline: Duration) -> bool {
-        let running = self.nodes.get_mut(index).and_then(|node| node.running.as_mut());
-        let Some(running) = running.filter(|running| !running.leaving) else { return false };
-        running.leaving = true;
-        running.engine.leave(running.clock.local(self.now));
-        let process = running.process;
-        self.truth.ended(self.now, process, Ending::Left);
-        self.queue.push(self.now + deadline, Action::LeaveDeadline { node: index, process });
-        self.settle(index);
-        true
-    }
-
-    /// A process is gone, with its streams.
-    fn stop(&mut self, index: usize) {
-        let node = &mut self.nodes[index];
-        if let Some(running) = node.running.take() {
-            if self.keeps_memory {
-                node.kept = kept_by_host(&running.engine);
-            }
-            self.gone.add(running.engine.stats());
-            self.trace.add(b'x', self.now, index as u64, running.process as u64, &[]);
-            let ending = self.truth.process(running.process).and_then(|process| process.ended);
-            let how = ending.map_or(Ending::Left, |(_, how)| how);
-            self.recorder.stopped(self.now, index, self.nodes[index].name.id(), how);
-        }
-        let node = &mut self.nodes[index];
-        node.standstill = None;
-        if let Some(slowness) = &mut node.slowness {
-            slowness.forget();
-        }
-        self.reset_streams(index);
     }
 
     pub(crate) fn set_sides(&mut self, sides: Option<Sides>, fault: Option<usize>) {

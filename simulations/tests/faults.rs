@@ -122,6 +122,53 @@ fn a_process_whose_host_kept_addresses_finds_the_others_without_the_seed() {
 }
 
 #[test]
+fn processes_start_again_at_each_others_addresses() {
+    let swap = r#"kind = "restart"
+at = "20s"
+nodes = ["n1", "n3", "n4"]
+swap = true"#;
+    let mut simulation = simulate(&cluster(6, &[swap]));
+    let address = |simulation: &Simulation, node: usize| {
+        simulation.engine(node).unwrap().table().own_attributes().address
+    };
+    simulation.run_until(at(19));
+    let before: Vec<_> = (0..6).map(|node| address(&simulation, node)).collect();
+    simulation.run_until(at(40));
+    let after: Vec<_> = (0..6).map(|node| address(&simulation, node)).collect();
+    assert_eq!(after, [0, 3, 2, 4, 1, 5].map(|node| before[node]));
+    assert!((0..6).all(|node| live(&simulation, node) == 6));
+}
+
+#[test]
+fn a_process_of_another_cluster_is_kept_out_and_equal_views_are_wanted_of_each_cluster() {
+    let foreign = r#"kind = "restart"
+at = "20s"
+nodes = ["n1", "n3"]
+cluster = "other""#;
+    let seeds = r#"kind = "seeds"
+at = "19s"
+nodes = ["n1", "n3"]
+seeds = ["n0", "n1"]"#;
+    let apart = cluster(6, &[seeds, foreign]).expect(Expect::converge_within(20 * SEC));
+    let mut simulation = simulate(&apart);
+    simulation.run_until(at(60));
+    let sizes: Vec<usize> = (0..6).map(|node| live(&simulation, node)).collect();
+    assert_eq!(sizes, [4, 2, 4, 2, 4, 4]);
+    let report = simulation.report();
+    assert!(report.check("convergence").is_some_and(|check| check.pass), "{report}");
+    assert!(simulation.report().metrics["foreign_rejected"] > 0.0);
+    // Of one cluster that is not one, the same is wrong.
+    let alone = r#"kind = "seeds"
+at = "19s"
+nodes = ["n3"]
+seeds = ["10.9.9.9:7946"]"#;
+    let split = cluster(6, &[seeds, alone, foreign]);
+    let mut simulation = simulate(&split.expect(Expect::converge_within(20 * SEC)));
+    simulation.run_until(at(60));
+    assert!(simulation.report().check("convergence").is_some_and(|check| !check.pass));
+}
+
+#[test]
 fn a_rolling_restart_takes_one_after_another() {
     let rolling = r#"kind = "restart"
 at = "20s"

@@ -164,6 +164,8 @@ fn a_clock_that_is_behind_does_not_keep_a_restarted_node_out() {
         nodes: vec!["n2".to_owned()],
         random: 0,
         new_address: false,
+        swap: false,
+        cluster: None,
         clock_behind: Duration::from_secs(86_400),
         memory: false,
         interval: Duration::ZERO,

@@ -29,6 +29,8 @@ pub struct Contacts {
     /// What is asked of all peers at once, apart from the rest: so few lines of memory are read.
     heard: Vec<Heard>,
     said: Vec<Said>,
+    /// How many of them are strained; mostly none.
+    strained: usize,
     index: IdIndex,
 }
 
@@ -72,18 +74,20 @@ impl Contacts {
         if let Some(place) = self.place(peer) {
             let held = &mut self.said[place];
             let later = contact.seq.wrapping_sub(held.seq) as i32 > 0;
-            if held.life != contact.life {
-                *held = Said::of(&contact);
-                self.heard[place] = heard;
-            } else if later {
-                let said = Said::of(&contact);
-                let vitals = if said.uptime_s.is_some() { said } else { *held };
-                *held = Said { life: said.life, seq: said.seq, ..vitals };
+            if held.life != contact.life || later {
+                let mut said = Said::of(&contact);
+                if held.life == contact.life && said.uptime_s.is_none() {
+                    said = Said { life: said.life, seq: said.seq, ..*held };
+                }
+                self.strained -= usize::from(held.warning > 0);
+                self.strained += usize::from(said.warning > 0);
+                *held = said;
                 self.heard[place] = heard;
             }
         } else {
             self.heard.push(heard);
             self.said.push(Said::of(&contact));
+            self.strained += usize::from(contact.warning > 0);
             let last = self.heard.len() - 1;
             self.index.insert(peer, last, |place| self.heard[place].peer);
         }
@@ -93,7 +97,8 @@ impl Contacts {
     pub fn forget(&mut self, peer: MemberId) {
         let Some(place) = self.index.remove(peer, |place| self.heard[place].peer) else { return };
         self.heard.swap_remove(place);
-        self.said.swap_remove(place);
+        let gone = self.said.swap_remove(place);
+        self.strained -= usize::from(gone.warning > 0);
         if let Some(moved) = self.heard.get(place) {
             self.index.moved(moved.peer, self.heard.len(), place);
         }
@@ -120,6 +125,14 @@ impl Contacts {
     pub fn iter(&self) -> impl Iterator<Item = (MemberId, Contact)> {
         let places = 0..self.heard.len();
         places.map(|place| (self.heard[place].peer, self.contact(place)))
+    }
+
+    /// The peers that said a warning, with it: in constant time where none did.
+    pub fn strained(&self) -> impl Iterator<Item = (MemberId, u8)> {
+        let said = if self.strained == 0 { &[] } else { self.said.as_slice() };
+        let heard = self.heard.iter().map(|heard| heard.peer);
+        let warnings = heard.zip(said.iter().map(|said| said.warning));
+        warnings.filter(|(_, warning)| *warning > 0)
     }
 
     /// How many peers are held.
@@ -265,6 +278,23 @@ mod tests {
         assert_eq!(contacts.latest(2), names(&["d", "b"]));
         assert_eq!(contacts.latest(9), names(&["d", "b", "c", "a"]));
         assert_eq!(contacts.latest(0), names(&[]));
+    }
+
+    #[test]
+    fn those_that_said_a_warning_are_told_until_they_say_none() {
+        let mut contacts = heard(&[("a", 1, 0), ("b", 1, 0), ("c", 1, 0)]);
+        let said =
+            |at_ms, warning| Contact { uptime: Some(Duration::ZERO), warning, ..contact(at_ms, 0) };
+        let strained = |contacts: &Contacts| contacts.strained().collect::<Vec<(MemberId, u8)>>();
+        assert_eq!(strained(&contacts), []);
+        contacts.record(MemberId::of("b"), said(2, 30));
+        contacts.record(MemberId::of("b"), contact(3, 0));
+        contacts.record(MemberId::of("d"), said(3, 70));
+        assert_eq!(strained(&contacts), [(MemberId::of("b"), 30), (MemberId::of("d"), 70)]);
+        contacts.record(MemberId::of("b"), said(4, 0));
+        assert_eq!(strained(&contacts), [(MemberId::of("d"), 70)]);
+        contacts.forget(MemberId::of("d"));
+        assert_eq!((strained(&contacts), contacts.strained), (vec![], 0));
     }
 
     #[test]

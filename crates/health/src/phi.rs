@@ -129,7 +129,8 @@ impl Phi {
     /// Whether the silence at `now` is at least so many deviations longer than the mean and the pause:
     /// at 3 of them phi is 2.9. Much cheaper than [`Phi::phi`]. False before the first heartbeat.
     pub fn is_beyond(&self, now: Time, deviations: f64) -> bool {
-        self.reaches_at(deviations).is_some_and(|at| at <= now)
+        let silence = self.tolerated_us() + deviations * self.variance_us().sqrt();
+        self.heartbeats > 0 && self.last <= now && silence <= micros_between(self.last, now)
     }
 
     /// When the silence is so many deviations longer than the mean and the pause.
@@ -268,6 +269,17 @@ mod tests {
         // One deviation above the mean, and two.
         assert!((after(&phi, 1_101) - 0.7995).abs() < 0.002, "{}", after(&phi, 1_101));
         assert!((after(&phi, 1_202) - 1.6430).abs() < 0.003, "{}", after(&phi, 1_202));
+    }
+
+    #[test]
+    fn a_silence_is_beyond_from_the_microsecond_on_at_which_it_reaches() {
+        for (phi, deviations) in [(known(), 3.0), (known(), 0.0), (known(), 1.7)] {
+            let at = phi.reaches_at(deviations).unwrap();
+            assert!(phi.is_beyond(at, deviations));
+            assert!(!phi.is_beyond(at - Duration::from_micros(1), deviations));
+            assert!(!phi.is_beyond(Time::ZERO, deviations));
+        }
+        assert!(!Phi::new(PhiSettings::every(SECOND)).is_beyond(Time::MAX, 0.0));
     }
 
     #[test]

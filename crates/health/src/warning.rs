@@ -111,21 +111,29 @@ const GRADES_MAX: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub struct Grades {
     grades: Vec<(MemberId, Time, u8)>,
+    /// How many of them find something amiss; mostly none.
+    strained: usize,
 }
 
 impl Grades {
     /// `observer` grades its link to this node, in percent.
     pub fn record(&mut self, now: Time, observer: MemberId, grade: u8) {
-        self.grades.retain(|(from, _, _)| *from != observer);
-        if self.grades.len() == GRADES_MAX {
-            self.grades.remove(0);
+        let before = self.grades.iter().position(|(from, _, _)| *from == observer);
+        let full = (self.grades.len() == GRADES_MAX).then_some(0);
+        if let Some(place) = before.or(full) {
+            let (_, _, gone) = self.grades.remove(place);
+            self.strained -= usize::from(gone > 0);
         }
         self.grades.push((observer, now, grade));
+        self.strained += usize::from(grade > 0);
     }
 
     /// The median of the grades given since `since`, 0 to 1; of an even number the lower one in the
     /// middle, so that one of two is not enough.
     pub fn median(&self, since: Time) -> f32 {
+        if self.strained == 0 {
+            return 0.0;
+        }
         let lately = self.grades.iter().filter(|(_, at, _)| *at >= since);
         let mut lately: Vec<u8> = lately.map(|(_, _, grade)| *grade).collect();
         lately.sort_unstable();
@@ -183,6 +191,9 @@ impl OwnStrain {
     }
 
     fn left(&self, now: Time, period: Duration) -> f32 {
+        if self.late == 0.0 {
+            return 0.0;
+        }
         let periods = now.since(self.at).as_secs_f32() / period.as_secs_f32();
         self.late * (-periods / LATE_HALVED).exp2()
     }
@@ -277,6 +288,10 @@ mod tests {
             grades.record(at(4), id(number), 100);
         }
         assert_eq!((grades.grades.len(), grades.median(at(4))), (GRADES_MAX, 1.0));
+        for number in 0..100 {
+            grades.record(at(5), id(number), 0);
+        }
+        assert_eq!((grades.strained, grades.median(at(4))), (0, 0.0));
     }
 
     #[test]

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use headcount_state::{Agenda, Grace, MemberId, Reason, Status, Time, Update};
+use headcount_state::{Agenda, Grace, MemberId, Reason, Record, Status, Time, Update};
 use headcount_wire::Body;
 use rand::RngExt;
 
@@ -196,14 +196,17 @@ const RELAYS: usize = 2;
 
 impl Engine {
     /// Whether a dead claim about a live member must be checked: it is old, it is about a life
-    /// that is only remembered as over, or the member was heard after the claim was made.
+    /// that is only remembered as over, or the member was heard after the claim was made. Of claims
+    /// that say nothing new, most in a storm, and of those that nobody checks, nothing is asked.
     pub(crate) fn grace(&self, now: Time, update: &Update) -> Grace {
         let claim = update.claim;
+        let checkable = matches!(claim.status(), Status::Failed | Status::Closed);
         // Who is no member judges nobody, so it believes what the others say.
-        if !self.config.checks || !self.takes_part() {
+        if !checkable || !self.config.checks || !self.takes_part() {
             return Grace::Closed;
         }
-        let Some(record) = self.table.get(claim.id).filter(|record| record.is_live()) else {
+        let new = |record: &Record<'_>| record.is_live() && record.claim.version < claim.version;
+        let Some(record) = self.table.get(claim.id).filter(new) else {
             return Grace::Closed;
         };
         let made = now - update.age;

@@ -126,74 +126,78 @@ fn check_size(config: &Config, own: &Attributes) -> Result<(), Error> {
 /// The protocol of one node, without sockets, clock or randomness of its own.
 ///
 /// The same configuration, seed and inputs give the same outputs, on any machine.
+///
+/// What every input reads comes first, side by side: of thousands of engines in one process the
+/// memory is what an input costs.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Engine {
     pub(crate) config: Arc<Config>,
-    /// Which change of the cluster's parameters this node holds.
-    pub(crate) epoch: u32,
-    /// A later one that cannot be used here.
-    pub(crate) epoch_refused: u32,
+    pub(crate) observers: Box<Observers>,
+    pub(crate) polls: Box<Polls>,
+    /// When somebody was last heard, or this node began.
+    pub(crate) last_heard: Time,
+    /// The view that this node holds, and since when.
+    pub(crate) view_id: u64,
+    pub(crate) view_changed: Time,
+    pub(crate) started: Time,
     /// This process, as messages name it.
     own: Target,
-    pub(crate) table: Table,
-    pub(crate) rng: Xoshiro256PlusPlus,
+    seq: u32,
+    /// Which change of the cluster's parameters this node holds.
+    pub(crate) epoch: u32,
+    pub(crate) isolated: bool,
+    /// While sends block: whether a gossip round waits at its sends already.
+    sends_block: Option<bool>,
+    pub(crate) load: Option<u8>,
+    pub(crate) local_health: LocalHealth,
     pub(crate) timers: Timers,
+    pub(crate) outbox: Outbox,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) rng: Xoshiro256PlusPlus,
+    pub(crate) attributes: AttributesPool,
+    pub(crate) checks: Checks,
+    pub(crate) relays: Relays,
+    pub(crate) suspicions: Suspicions,
+    pub(crate) losses: Losses,
+    pub(crate) dissemination: Dissemination,
+    pub(crate) links: Links,
+    pub(crate) contacts: Contacts,
     pub(crate) peers: Peers,
+    pub(crate) table: Table,
+    pub(crate) stats: Stats,
+    pub(crate) pace: Pace,
+    pub(crate) hurry: Hurry,
+    pub(crate) watch: HealthWatch,
+    pub(crate) seeds: Vec<Seed>,
+    pub(crate) sessions: Sessions,
+    pub(crate) departure: Option<Departure>,
     pub(crate) probe: Option<Probe>,
     /// The probe of the last period, if nobody answered it in time.
     pub(crate) late_probe: Option<Probe>,
-    pub(crate) observers: Box<Observers>,
-    pub(crate) links: Links,
-    pub(crate) relays: Relays,
     pub(crate) rival: Option<RivalWatch>,
-    pub(crate) local_health: LocalHealth,
-    pub(crate) suspicions: Suspicions,
-    pub(crate) checks: Checks,
-    pub(crate) dissemination: Dissemination,
     /// Gossip rounds left that tell the hash alone.
     pub(crate) check_rounds: u8,
-    pub(crate) pace: Pace,
-    pub(crate) hurry: Hurry,
     pub(crate) tables: Bulk,
     /// What is told in answer to sketches, apart from whole tables: a newcomer or two would silence it
     /// for periods.
     pub(crate) answers: Bulk,
     pub(crate) reconciling: Reconciling,
-    pub(crate) outbox: Outbox,
-    pub(crate) sessions: Sessions,
-    pub(crate) attributes: AttributesPool,
-    pub(crate) contacts: Contacts,
-    pub(crate) losses: Losses,
     pub(crate) burst: Burst,
-    pub(crate) watch: HealthWatch,
+    pub(crate) counting: Option<Box<Counting>>,
     pub(crate) reach: Reach,
     pub(crate) recovery: Recovery,
     pub(crate) accusations: Accusations,
-    pub(crate) departure: Option<Departure>,
-    pub(crate) counting: Option<Box<Counting>>,
-    pub(crate) polls: Box<Polls>,
-    pub(crate) seeds: Vec<Seed>,
-    pub(crate) events: VecDeque<Event>,
-    pub(crate) stats: Stats,
     pub(crate) warnings: Warnings,
-    pub(crate) load: Option<u8>,
-    pub(crate) started: Time,
+    /// A later epoch that cannot be used here.
+    pub(crate) epoch_refused: u32,
     /// How often this node has looked for the cluster since it was last with others.
     pub(crate) lonely_tries: u32,
-    /// When somebody was last heard, or this node began.
-    pub(crate) last_heard: Time,
-    pub(crate) isolated: bool,
     /// When it was heard again after longer than the detection time, if that is not told yet.
     pub(crate) rejoined: Option<Time>,
-    /// While sends block: whether a gossip round waits at its sends already.
-    sends_block: Option<bool>,
     /// When the gossip clock began, where there is one.
     pub(crate) gossip_clock: Option<Time>,
     pub(crate) agreed: Option<bool>,
-    /// The view that this node holds, and since when.
-    pub(crate) view_id: u64,
-    pub(crate) view_changed: Time,
-    seq: u32,
 }
 
 /// A configured seed, and who answered there.

@@ -201,9 +201,11 @@ impl Engine {
     /// A peer with the same live members may hold other dead ones: now and then it is told of those
     /// of this node, as far as one datagram goes.
     fn dead_to_tell(&mut self, now: Time, heartbeat: &Heartbeat) -> Vec<MemberId> {
-        let differ = heartbeat.dead != self.table.summary().dead as u32;
-        let known = self.peers.contains(heartbeat.sender.id) && self.takes_part();
-        if !differ || !known || self.config.spreads_as_memberlist || !self.pace.dead_due(now) {
+        let equal = heartbeat.dead == self.table.summary().dead as u32;
+        if equal || self.config.spreads_as_memberlist || !self.takes_part() {
+            return Vec::new();
+        }
+        if !self.peers.contains(heartbeat.sender.id) || !self.pace.dead_due(now) {
             return Vec::new();
         }
         let young = self.config.limits.tombstone_ttl / 2;

@@ -147,10 +147,24 @@ impl Engine {
     /// in the middle.
     fn usual_strain(&self, now: Time) -> f32 {
         let detection_time = self.config.detection_time;
-        let links = self.observers.subjects.iter().filter_map(|subject| self.links.known(*subject));
-        let mut strains: Vec<f32> = links.map(|link| link.strain(now, detection_time)).collect();
+        let subjects = &self.observers.subjects;
+        let links = subjects.iter().filter_map(|subject| self.links.known(*subject));
+        let (mut calm, mut strains) = (0, Vec::new());
+        for strain in links.map(|link| link.strain(now, detection_time)) {
+            if strain > 0.0 {
+                strains.push(strain);
+                continue;
+            }
+            calm += 1;
+            // Whatever the others are like.
+            if calm * 2 >= subjects.len() {
+                return 0.0;
+            }
+        }
         strains.sort_unstable_by(f32::total_cmp);
-        strains.get(strains.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+        let middle = (calm + strains.len()).saturating_sub(1) / 2;
+        let strained = middle.checked_sub(calm).and_then(|place| strains.get(place));
+        strained.copied().unwrap_or_default()
     }
 
     /// Once per period: tells of changes.
@@ -168,7 +182,7 @@ impl Engine {
 
     fn follow_warnings(&mut self, now: Time) {
         let own = (self.table.own_id(), self.own_warning(now));
-        let strained = self.contacts.iter().map(|(id, contact)| (id, contact.warning)).chain([own]);
+        let strained = self.contacts.strained().chain([own]);
         let strained: Vec<(MemberId, u8)> = strained.filter(|(_, it)| *it >= STEADY).collect();
         for (id, warning) in strained {
             if let Some(last) = self.watch.degrading.get_mut(&id) {

@@ -1,6 +1,5 @@
 //! What this node knows of its links to those that it pings.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,7 +7,6 @@ use headcount_health::{LinkCondition, LinkMeter, Phi, PhiSettings, Trend};
 use headcount_state::{Instance, MemberId, Time};
 
 use crate::config::Config;
-use crate::observers::make_room;
 use crate::observers::timing::{
     FAILED_DATAGRAMS, GREET_DOUBLINGS_MAX, GREET_PERIODS, OBSERVERS, Timing,
 };
@@ -24,13 +22,14 @@ const ARRIVALS: u16 = 100;
 /// 5 s.
 const TRIFLE: u32 = 500;
 
-/// One link.
+/// One link: in the first line of memory what is asked of several of them in each period.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Link {
-    meter: LinkMeter,
     trend: Trend,
     /// When its peer was heard, whatever it said.
     arrivals: Phi,
+    meter: LinkMeter,
     /// When the latest request of this node was sent that was answered. What a member says of its own accord does not
     /// count: one that cannot hear can still talk.
     pub(crate) acked: Option<Time>,
@@ -107,11 +106,16 @@ pub(crate) struct Answer {
 /// The links, by peer.
 #[derive(Clone, Debug)]
 pub(crate) struct Links {
-    links: BTreeMap<MemberId, Link>,
+    /// In order, apart from the links, so that a search reads few lines of memory.
+    peers: Vec<MemberId>,
+    links: Vec<Link>,
     /// A link of which nothing is known.
     unknown: Link,
     /// All pings to all peers.
     pooled: LinkMeter,
+    /// The hash of the table whose subjects have all answered over a stream; none once what is known
+    /// of any stream has changed.
+    greeted: Option<u64>,
 }
 
 impl Links {
@@ -132,7 +136,13 @@ impl Links {
             greet_at: Time::ZERO,
             greetings: 0,
         };
-        Links { links: BTreeMap::new(), unknown, pooled: LinkMeter::default() }
+        Links {
+            peers: Vec::new(),
+            links: Vec::new(),
+            unknown,
+            pooled: LinkMeter::default(),
+            greeted: None,
+        }
     }
 
     pub(crate) fn get(&self, peer: MemberId) -> Link {
@@ -141,12 +151,12 @@ impl Links {
 
     /// The link to `peer`, if it was ever pinged.
     pub(crate) fn known(&self, peer: MemberId) -> Option<&Link> {
-        self.links.get(&peer)
+        self.place(peer).ok().map(|place| &self.links[place])
     }
 
     /// All links, in the order of the peers' ids.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (MemberId, &Link)> {
-        self.links.iter().map(|(peer, link)| (*peer, link))
+        self.peers.iter().copied().zip(&self.links)
     }
 
     /// All links as if they were one.
@@ -156,37 +166,36 @@ impl Links {
 
     /// The peer was heard.
     pub(crate) fn heard(&mut self, now: Time, peer: MemberId) {
-        if let Some(link) = self.links.get_mut(&peer) {
-            link.arrivals.record(now);
+        if let Ok(place) = self.place(peer) {
+            self.links[place].arrivals.record(now);
         }
     }
 
     pub(crate) fn answered(&mut self, peer: MemberId, answer: Answer) {
         let Answer { sent, took, timeout, by_stream } = answer;
-        let link = entry(&mut self.links, self.unknown, peer);
+        let link = self.entry(peer);
         link.acked = link.acked.max(Some(sent));
         link.refused = false;
         link.failed = 0;
         if by_stream {
             return;
         }
-        // One that stood still answers much later: that is not how long its link takes.
-        let counts = took.min(timeout);
-        for meter in [&mut link.meter, &mut self.pooled] {
-            if took > timeout {
-                meter.late(counts);
-            } else {
-                meter.answered(Some(counts));
-            }
-        }
         if took <= timeout {
             link.trend.in_time(true);
         }
         link.trend.answered(took);
+        // One that stood still answers much later: that is not how long its link takes.
+        let counts = took.min(timeout);
+        let count = |meter: &mut LinkMeter| match took > timeout {
+            true => meter.late(counts),
+            false => meter.answered(Some(counts)),
+        };
+        count(&mut link.meter);
+        count(&mut self.pooled);
     }
 
     pub(crate) fn unanswered(&mut self, peer: MemberId) {
-        let link = entry(&mut self.links, self.unknown, peer);
+        let link = self.entry(peer);
         link.failed = link.failed.saturating_add(1);
         link.meter.unanswered();
         link.trend.in_time(false);
@@ -196,7 +205,7 @@ impl Links {
     /// Whether to try a stream to a peer that has not answered over one yet: after a round of turns
     /// at first, then ever more seldom.
     pub(crate) fn may_greet(&mut self, now: Time, peer: MemberId, period: Duration) -> bool {
-        let link = entry(&mut self.links, self.unknown, peer);
+        let link = self.entry(peer);
         if now < link.greet_at {
             return false;
         }
@@ -207,7 +216,21 @@ impl Links {
 
     /// This process has answered over a stream.
     pub(crate) fn stream_answered(&mut self, peer: MemberId, process: Instance, at: SocketAddr) {
-        entry(&mut self.links, self.unknown, peer).stream = Some((process, at));
+        let stream = Some((process, at));
+        if self.entry(peer).stream != stream {
+            self.greeted = None;
+            self.entry(peer).stream = stream;
+        }
+    }
+
+    /// Whether all subjects in the table with this hash have answered over a stream.
+    pub(crate) fn all_greeted(&self, table: u64) -> bool {
+        self.greeted == Some(table)
+    }
+
+    /// They have; so it is until the table changes or what is known of a stream does.
+    pub(crate) fn set_all_greeted(&mut self, table: u64) {
+        self.greeted = Some(table);
     }
 
     /// The port of this process refused a stream; true if that says something.
@@ -217,19 +240,47 @@ impl Links {
         process: Instance,
         at: SocketAddr,
     ) -> bool {
-        let link = entry(&mut self.links, self.unknown, peer);
+        let link = self.entry(peer);
         link.refused |= link.answered_by_stream(process, at);
         link.refused
     }
 
     pub(crate) fn forget(&mut self, peer: MemberId) {
-        self.links.remove(&peer);
+        if let Ok(place) = self.place(peer) {
+            self.remove(place);
+        }
     }
-}
 
-fn entry(links: &mut BTreeMap<MemberId, Link>, unknown: Link, peer: MemberId) -> &mut Link {
-    make_room(links, peer, LINKS_MAX, |link| link.acked);
-    links.entry(peer).or_insert(unknown)
+    /// Where a peer is, or belongs.
+    fn place(&self, peer: MemberId) -> Result<usize, usize> {
+        self.peers.binary_search(&peer)
+    }
+
+    fn remove(&mut self, place: usize) {
+        self.peers.remove(place);
+        self.links.remove(place);
+        self.greeted = None;
+    }
+
+    /// The link to `peer`. If there are too many, the one whose peer has not answered for longest
+    /// makes room for a new one.
+    fn entry(&mut self, peer: MemberId) -> &mut Link {
+        let place = self.place(peer).unwrap_or_else(|_| self.insert(peer));
+        &mut self.links[place]
+    }
+
+    fn insert(&mut self, peer: MemberId) -> usize {
+        if self.links.len() >= LINKS_MAX {
+            let oldest = self.links.iter().enumerate().min_by_key(|(_, link)| link.acked);
+            if let Some((place, _)) = oldest {
+                self.remove(place);
+            }
+        }
+        let place = self.place(peer).unwrap_or_else(|place| place);
+        self.peers.insert(place, peer);
+        self.links.insert(place, self.unknown);
+        place
+    }
 }
 
 #[cfg(test)]
@@ -310,6 +361,27 @@ mod tests {
         assert_eq!((condition.loss, condition.samples), (1.0, 1));
         assert_eq!(condition.latency, Some(ms(600)));
         assert_eq!(links.pooled(), condition);
+    }
+
+    #[test]
+    fn streams_are_known_to_be_answered_until_table_or_streams_change() {
+        let (peer, at) = (MemberId::of("x"), ([127, 0, 0, 1], 7).into());
+        let [first, second] = [1, 2].map(|raw| Instance::from_u64(raw).expect("not zero"));
+        let mut links = Links::new(&config());
+        links.stream_answered(peer, first, at);
+        links.set_all_greeted(7);
+        links.stream_answered(peer, first, at);
+        links.answered(MemberId::of("y"), answer(Time::ZERO, ms(1)));
+        links.forget(MemberId::of("z"));
+        assert!(links.all_greeted(7) && !links.all_greeted(8));
+        links.stream_answered(peer, second, at);
+        assert!(!links.all_greeted(7), "another process");
+        links.set_all_greeted(7);
+        links.forget(peer);
+        assert!(!links.all_greeted(7), "forgotten");
+        links.set_all_greeted(7);
+        (0..LINKS_MAX).for_each(|n| links.unanswered(MemberId::of(&n.to_string())));
+        assert!(!links.all_greeted(7), "one of them has made room");
     }
 
     #[test]

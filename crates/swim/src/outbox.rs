@@ -121,8 +121,9 @@ impl Engine {
         let exchanging = matches!(outgoing.body, Body::Wants { .. } | Body::More { .. })
             || !outgoing.front.is_empty();
         let waiting = !self.dissemination.is_empty() && !outgoing.up_to_date && !exchanging;
-        let at_home = outgoing.peer.and_then(|peer| self.peer_address(peer)) == Some(outgoing.to);
-        if told < outgoing.front.len() && at_home {
+        let at_home =
+            || outgoing.peer.and_then(|peer| self.peer_address(peer)) == Some(outgoing.to);
+        if told < outgoing.front.len() && at_home() {
             self.tell_the_rest(outgoing, told);
         } else if waiting && outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {
             self.pack_fresh_claims(now, &mut datagram, faced);

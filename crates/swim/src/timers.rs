@@ -59,17 +59,25 @@ impl Timer {
 pub(crate) struct Timers {
     /// The end of time where there is none.
     deadlines: [Time; Timer::ALL.len()],
+    /// The earliest of them: asked for several times as often as it changes.
+    earliest: Time,
 }
 
 impl Default for Timers {
     fn default() -> Timers {
-        Timers { deadlines: [Time::MAX; Timer::ALL.len()] }
+        Timers { deadlines: [Time::MAX; Timer::ALL.len()], earliest: Time::MAX }
     }
 }
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, deadline: Option<Time>) {
-        self.deadlines[timer as usize] = deadline.unwrap_or(Time::MAX);
+        let deadline = deadline.unwrap_or(Time::MAX);
+        let before = std::mem::replace(&mut self.deadlines[timer as usize], deadline);
+        if deadline <= self.earliest {
+            self.earliest = deadline;
+        } else if before == self.earliest {
+            self.earliest = self.deadlines.iter().min().copied().unwrap_or(Time::MAX);
+        }
     }
 
     pub(crate) fn get(&self, timer: Timer) -> Option<Time> {
@@ -78,15 +86,16 @@ impl Timers {
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Time> {
-        self.deadlines.iter().min().copied().filter(|at| *at < Time::MAX)
+        Some(self.earliest).filter(|at| *at < Time::MAX)
     }
 
     /// Takes one timer that is due, the earliest first.
     pub(crate) fn pop_due(&mut self, now: Time) -> Option<Timer> {
         let first = self.next().filter(|at| *at <= now)?;
         let place = self.deadlines.iter().position(|at| *at == first)?;
-        self.deadlines[place] = Time::MAX;
-        Some(Timer::ALL[place])
+        let timer = Timer::ALL[place];
+        self.set(timer, None);
+        Some(timer)
     }
 
     /// The earliest deadline that passes although every send waits: a suspicion's, the period's
@@ -127,6 +136,25 @@ mod tests {
         let fired = std::iter::from_fn(|| timers.pop_due(at(5))).collect::<Vec<_>>();
         assert_eq!(fired, [Timer::Expire, Timer::Period, Timer::Gossip]);
         assert_eq!(timers.next(), Some(at(9)));
+    }
+
+    #[test]
+    fn the_earliest_deadline_is_known_however_deadlines_move() {
+        let mut timers = Timers::default();
+        let mut model = [Time::MAX; Timer::ALL.len()];
+        for step in 0..2_000_u64 {
+            let drawn = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            let place = drawn as usize % Timer::ALL.len();
+            let deadline = Some(at_ms(drawn / 64 % 50)).filter(|_| !drawn.is_multiple_of(5));
+            timers.set(Timer::ALL[place], deadline);
+            model[place] = deadline.unwrap_or(Time::MAX);
+            let earliest = model.iter().min().copied().filter(|at| *at < Time::MAX);
+            assert_eq!(timers.next(), earliest);
+        }
+    }
+
+    fn at_ms(ms: u64) -> Time {
+        Time::from_millis(ms)
     }
 
     #[test]

@@ -52,17 +52,9 @@ impl Simulation {
                 let chosen = self.choose(nodes, *random, From::Running);
                 self.each(number, &chosen, |sim, node| sim.kill(node, *silent))
             }
-            Fault::Restart {
-                nodes, random, new_address, clock_behind, memory, interval, ..
-            } => {
+            Fault::Restart { nodes, random, .. } => {
                 let chosen = self.choose(nodes, *random, From::All);
-                let how = Reboot {
-                    new_address: *new_address,
-                    clock_behind: *clock_behind,
-                    memory: *memory,
-                    interval: *interval,
-                };
-                self.reboot(number, &chosen, how)
+                Reboot::of(&fault).is_some_and(|how| self.reboot(number, &chosen, &how))
             }
             Fault::Leave { nodes, random, deadline, .. } => {
                 let chosen = self.choose(nodes, *random, From::Running);

@@ -145,6 +145,20 @@ fn validate_values(fault: &Fault, path: &impl Fn(&'static str) -> FieldPath) -> 
         Fault::Namesake { nodes, .. } if nodes.is_empty() => {
             wrong("nodes", "strikes nobody; name nodes")
         }
+        Fault::Restart { swap: true, new_address, interval, .. }
+            if *new_address || !interval.is_zero() =>
+        {
+            wrong(
+                "swap",
+                "needs all to die first, at addresses in use; drop `new_address`, `interval`",
+            )
+        }
+        Fault::Restart { swap: true, nodes, random, .. } if nodes.is_empty() && *random < 2 => {
+            wrong("swap", "takes two nodes or more; name them, or set `random`")
+        }
+        Fault::Restart { cluster: Some(cluster), .. } if cluster.is_empty() => {
+            wrong("cluster", "is empty; give it a name")
+        }
         Fault::Cut { from: None, to: None, .. } => {
             wrong("from", "cuts everybody off; name senders or receivers")
         }

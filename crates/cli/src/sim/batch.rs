@@ -18,11 +18,11 @@ pub(super) struct Job<'a> {
 }
 
 /// Every scenario with every one of its seeds.
-pub(super) fn jobs<'a>(
-    scenarios: impl IntoIterator<Item = (&'a Scenario, std::ops::Range<u64>)>,
+pub(super) fn jobs<'a, S: IntoIterator<Item = u64>>(
+    scenarios: impl IntoIterator<Item = (&'a Scenario, S)>,
 ) -> Vec<Job<'a>> {
-    let of_one = |(scenario, seeds): (&'a Scenario, std::ops::Range<u64>)| {
-        seeds.map(move |seed| Job { scenario, seed })
+    let of_one = |(scenario, seeds): (&'a Scenario, S)| {
+        seeds.into_iter().map(move |seed| Job { scenario, seed })
     };
     scenarios.into_iter().flat_map(of_one).collect()
 }

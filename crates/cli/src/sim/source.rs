@@ -74,12 +74,14 @@ pub(super) fn seeds(text: &str) -> Result<Range<u64>, String> {
     }
 }
 
-/// The seeds that a scenario of this class is swept with.
-pub(super) fn seeds_of(class: Class) -> Range<u64> {
-    match class {
-        Class::Quick => 1..201,
-        Class::Long => 1..11,
-        Class::Huge => 1..3,
+/// The seeds that a scenario is swept with: those that once found a bug, if that is why it is kept,
+/// else as many as its class says.
+pub(super) fn seeds_of(scenario: &Scenario) -> Vec<u64> {
+    match (&scenario.regression, scenario.class) {
+        (Some(regression), _) => regression.seeds.clone(),
+        (None, Class::Quick) => (1..201).collect(),
+        (None, Class::Long) => (1..11).collect(),
+        (None, Class::Huge) => (1..3).collect(),
     }
 }
 
@@ -98,6 +100,8 @@ pub(super) fn processors() -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -110,7 +114,11 @@ mod tests {
 
     #[test]
     fn larger_scenarios_are_swept_with_fewer_seeds() {
-        let counts = [Class::Quick, Class::Long, Class::Huge].map(|class| seeds_of(class).count());
-        assert_eq!(counts, [200, 10, 2]);
+        let swept = |class: Class| {
+            let mut scenario = Scenario::new("any", 3, Duration::from_secs(1));
+            scenario.class = class;
+            seeds_of(&scenario).len()
+        };
+        assert_eq!([Class::Quick, Class::Long, Class::Huge].map(swept), [200, 10, 2]);
     }
 }

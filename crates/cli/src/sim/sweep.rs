@@ -25,7 +25,8 @@ pub(crate) struct Args {
     changes: Changes,
 
     /// From the first seed up to, not including, the second; by default as many as the scenario's
-    /// class says: 200 for quick ones, 10 for long ones, 2 for huge ones
+    /// class says: 200 for quick ones, 10 for long ones, 2 for huge ones; of a regression those that
+    /// found it
     #[arg(long, value_name = "A..B", value_parser = seeds)]
     seeds: Option<Range<u64>>,
 
@@ -74,6 +75,9 @@ struct Row<'a> {
     class: Class,
     first_seed: u64,
     last_seed: u64,
+    /// Every seed, where these are not all from the first to the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seeds: Option<Vec<u64>>,
     #[serde(flatten)]
     counts: Counts,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,9 +112,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 fn sweep<'a>(scenarios: &'a [Scenario], args: &Args) -> Sweep<'a> {
     let begun = Instant::now();
-    let seeds = |scenario: &Scenario| args.seeds.clone().unwrap_or(seeds_of(scenario.class));
+    let seeds = |scenario: &Scenario| match args.seeds.clone() {
+        Some(range) => range.collect(),
+        None => seeds_of(scenario),
+    };
     let mut rows: Vec<Row<'a>> =
-        scenarios.iter().map(|scenario| Row::new(scenario, &seeds(scenario))).collect();
+        scenarios.iter().map(|scenario| Row::new(scenario, seeds(scenario))).collect();
     let row_of = |job: &Job<'_>| scenarios.iter().position(|s| std::ptr::eq(s, job.scenario));
     let jobs: Vec<Job<'a>> = batch::jobs(scenarios.iter().map(|s| (s, seeds(s))));
     let mut progress = Progress::new(jobs.len());
@@ -173,14 +180,26 @@ impl Counts {
 }
 
 impl<'a> Row<'a> {
-    fn new(scenario: &'a Scenario, seeds: &Range<u64>) -> Row<'a> {
+    fn new(scenario: &'a Scenario, seeds: Vec<u64>) -> Row<'a> {
+        let first_seed = seeds.iter().min().copied().unwrap_or_default();
+        let last_seed = seeds.iter().max().copied().unwrap_or_default();
+        let without_a_gap = seeds.iter().copied().eq(first_seed..=last_seed);
         Row {
             scenario: &scenario.name,
             class: scenario.class,
-            first_seed: seeds.start,
-            last_seed: seeds.end.saturating_sub(1),
+            first_seed,
+            last_seed,
+            seeds: (!without_a_gap).then_some(seeds),
             counts: Counts::default(),
             expected_to_fail: scenario.expected_to_fail.as_deref(),
+        }
+    }
+
+    fn seeds(&self) -> String {
+        match &self.seeds {
+            Some(seeds) => seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
+            None if self.first_seed == self.last_seed => self.first_seed.to_string(),
+            None => format!("{} to {}", self.first_seed, self.last_seed),
         }
     }
 }
@@ -229,9 +248,7 @@ impl Sweep<'_> {
             cells.extend(counts.cells());
             cells
         };
-        let row = |row: &Row<'_>| {
-            line(row.scenario, format!("{} to {}", row.first_seed, row.last_seed), &row.counts)
-        };
+        let row = |row: &Row<'_>| line(row.scenario, row.seeds(), &row.counts);
         let mut rows: Vec<Vec<String>> = self.scenarios.iter().map(row).collect();
         rows.push(line("all", String::new(), &self.counts));
         let mut text = table::aligned(titles.map(str::to_owned).to_vec(), rows);

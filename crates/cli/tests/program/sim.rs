@@ -141,6 +141,30 @@ fn a_sweep_counts_and_lists_what_is_not_as_it_should_be() {
 }
 
 #[test]
+fn a_regression_is_swept_with_the_seeds_that_found_it() {
+    let regression = |seeds: &str| {
+        let found = "found = \"a bug\"\nmended = \"Mend it\"\n";
+        format!("{CALM}[regression]\nseeds = {seeds}\n{found}")
+    };
+    let dir = written(&[&regression("[17, 4, 204]")]);
+    let calm = path(&dir, "calm.toml");
+    let json = ends(&["sim", "sweep", &calm, "--json"], 0).json();
+    let row = &json["scenarios"][0];
+    assert_eq!((&json["runs"], &row["seeds"]), (&3.into(), &vec![17, 4, 204].into()));
+    assert_eq!((&row["first_seed"], &row["last_seed"]), (&4.into(), &204.into()));
+    let text = ends(&["sim", "sweep", &calm], 0).stdout;
+    assert!(
+        text.lines().any(|line| line.contains("17, 4, 204") && line.contains("calm")),
+        "{text}"
+    );
+    let json = ends(&["sim", "sweep", &calm, "--seeds", "1..3", "--json"], 0).json();
+    assert_eq!((&json["runs"], json["scenarios"][0].get("seeds")), (&2.into(), None));
+    let dir = written(&[&regression("[7]")]);
+    let text = ends(&["sim", "sweep", &path(&dir, "calm.toml")], 0).stdout;
+    assert!(text.lines().any(|line| line.starts_with("calm") && line.contains(" 7 ")), "{text}");
+}
+
+#[test]
 fn without_seeds_the_class_says_how_many() {
     let huge = "name = \"huge\"\nnodes = 2\nduration = \"1s\"\nclass = \"huge\"\n";
     let dir = written(&[huge]);

@@ -118,7 +118,11 @@ impl Engine {
     /// Opens streams to subjects that have not answered over one yet. In a small cluster to the others
     /// too: if most processes are gone they are subjects at once, and it is too late to learn that.
     fn greet_subjects(&mut self, now: Time) {
-        let mut greeted = 0;
+        let table = self.table.summary().sync;
+        if self.links.all_greeted(table) {
+            return;
+        }
+        let (mut greeted, mut all) = (0, true);
         let own = self.table.own_id();
         let small = self.table.live_len() <= 2 * OBSERVERS + 1;
         let near = self.table.live_after(own).take(if small { 2 * OBSERVERS } else { OBSERVERS });
@@ -128,6 +132,7 @@ impl Engine {
             if self.links.get(id).answered_by_stream(process, address) {
                 continue;
             }
+            all = false;
             if self.links.may_greet(now, id, self.observers.timing.period) {
                 self.ping_by_stream(now, id, Purpose::Greet);
                 greeted += 1;
@@ -135,6 +140,9 @@ impl Engine {
             if greeted == GREETINGS {
                 break;
             }
+        }
+        if all {
+            self.links.set_all_greeted(table);
         }
     }
 

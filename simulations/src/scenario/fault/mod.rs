@@ -54,6 +54,13 @@ pub enum Fault {
         /// At an address never used before.
         #[serde(default, skip_serializing_if = "is_default")]
         new_address: bool,
+        /// Each where the next one of them was, and the last one where the first was: all die first.
+        #[serde(default, skip_serializing_if = "is_default")]
+        swap: bool,
+        /// What starts belongs to the cluster of this name, and calls itself by that and its label:
+        /// so does what starts there later.
+        #[serde(default, skip_serializing_if = "is_default")]
+        cluster: Option<String>,
         /// How far the host's clock is behind from now on.
         #[serde(default, with = "duration", skip_serializing_if = "is_default")]
         clock_behind: Duration,
@@ -353,6 +360,8 @@ impl Fault {
             nodes,
             random,
             new_address: false,
+            swap: false,
+            cluster: None,
             clock_behind: Duration::ZERO,
             memory: false,
             interval: Duration::ZERO,

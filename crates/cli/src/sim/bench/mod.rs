@@ -1,5 +1,7 @@
 //! `headcount sim bench`: how fast simulations are, beside an event loop that only queues.
 
+mod count;
+
 use std::process::{self, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs};
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::sim::source::unusable;
 use crate::{output, table};
+use count::Play;
 
 /// The seed of every measurement.
 const SEED: u64 = 1;
@@ -25,10 +28,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 
+    /// Counts instructions, too: plays each twice more under valgrind, which takes minutes. Of those
+    /// with 10,000 nodes only if `--only` names it
+    #[arg(long)]
+    count: bool,
+
+    /// Plays so much of it and measures nothing: for whoever counts
+    #[arg(long, hide = true, value_enum, requires = "only")]
+    play: Option<Play>,
+
     /// Prints one JSON document instead of a table
     #[arg(long)]
     json: bool,
 }
+
+/// What is counted without being asked for by name.
+const COUNTED_NODES_MAX: usize = 1_000;
 
 /// What was measured of one simulation.
 #[derive(Debug, Deserialize, Serialize)]
@@ -51,6 +66,8 @@ struct Measured {
     bare_event_ns: f64,
     /// How many times slower the simulation is than that loop.
     times_bare: f64,
+    /// How many instructions one event took, if they were counted.
+    event_instructions: Option<f64>,
     /// The most memory that the process had up to the end of the simulation, in MiB, where the
     /// system says so.
     peak_memory_mib: Option<f64>,
@@ -68,9 +85,17 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             let named = all.iter().find(|benchmark| benchmark.name == *name);
             let names: Vec<&str> = all.iter().map(|benchmark| benchmark.name.as_str()).collect();
             let problem = || format!("is no benchmark; use one of {}", names.join(", "));
-            vec![measure(named.ok_or_else(|| Failure::input(name, problem()))?)?]
+            let named = named.ok_or_else(|| Failure::input(name, problem()))?;
+            if let Some(play) = args.play {
+                return count::play(named, play);
+            }
+            vec![counted(named, measure(named)?, args.count)]
         }
-        None => all.iter().map(measure_apart).collect::<Result<_, _>>()?,
+        None => {
+            let few = |one: &Benchmark| one.scenario.nodes <= COUNTED_NODES_MAX;
+            let one = |one| Ok(counted(one, measure_apart(one)?, args.count && few(one)));
+            all.iter().map(one).collect::<Result<_, Failure>>()?
+        }
     };
     if args.json { output::json(&measured) } else { output::line(&show(&measured)) }
 }
@@ -91,11 +116,34 @@ fn measure_apart(benchmark: &Benchmark) -> Result<Measured, Failure> {
     measured.into_iter().next().ok_or_else(|| failed(&"nothing was measured"))
 }
 
+/// The same with its instructions counted, if that is wanted and can be done.
+fn counted(benchmark: &Benchmark, measured: Measured, wanted: bool) -> Measured {
+    let name = &benchmark.name;
+    if !wanted {
+        return measured;
+    }
+    output::note(&format!("counting {name}"));
+    match count::instructions(benchmark) {
+        Ok(instructions) => {
+            let by_event = instructions as f64 / measured.events as f64;
+            Measured { event_instructions: Some(by_event), ..measured }
+        }
+        Err(why) => {
+            output::note(&format!("instructions of {name} are not counted: {why}"));
+            measured
+        }
+    }
+}
+
+/// What strikes at the end of the warm-up is measured.
+fn measured_from(benchmark: &Benchmark) -> Time {
+    Time::ZERO + benchmark.warm_up - Duration::from_micros(1)
+}
+
 fn measure(benchmark: &Benchmark) -> Result<Measured, Failure> {
     let Benchmark { name, scenario, warm_up } = benchmark;
     let mut simulation = Simulation::new(scenario, SEED).map_err(unusable)?;
-    // What strikes at the end of the warm-up is measured.
-    simulation.run_until(Time::ZERO + *warm_up - Duration::from_micros(1));
+    simulation.run_until(measured_from(benchmark));
     simulation.begin_event_log();
     let began = Stopwatch::start();
     simulation.run_until(Time::ZERO + scenario.duration);
@@ -124,6 +172,7 @@ fn measure(benchmark: &Benchmark) -> Result<Measured, Failure> {
         event_ns,
         bare_event_ns,
         times_bare: event_ns / bare_event_ns,
+        event_instructions: None,
         peak_memory_mib,
     })
 }
@@ -138,6 +187,7 @@ fn show(measured: &[Measured]) -> String {
         "ns per event",
         "bare loop",
         "times bare",
+        "instructions per event",
         "peak MiB",
     ];
     let row = |m: &Measured| {
@@ -150,6 +200,7 @@ fn show(measured: &[Measured]) -> String {
             format!("{:.0}", m.event_ns),
             format!("{:.0}", m.bare_event_ns),
             format!("{:.1}", m.times_bare),
+            m.event_instructions.map_or("-".to_owned(), |each| format!("{each:.0}")),
             m.peak_memory_mib.map_or("-".to_owned(), |mib| format!("{mib:.0}")),
         ]
     };

@@ -47,10 +47,19 @@ pub(crate) struct Link {
 impl Link {
     /// How long an answer may take.
     pub(crate) fn timeout(&self, timing: &Timing) -> Duration {
+        self.timeout_from(timing.floor(), timing)
+    }
+
+    /// The same where a port refuses: what the link takes is all the patience there is.
+    pub(crate) fn hasty_timeout(&self, timing: &Timing) -> Duration {
+        self.timeout_from(timing.hasty_floor(), timing)
+    }
+
+    fn timeout_from(&self, floor: Duration, timing: &Timing) -> Duration {
         let ceiling = timing.ceiling();
         let round_trip = self.meter.round_trip();
         let longest = round_trip.mean().map_or(ceiling, |mean| ceiling.max(mean * 3));
-        round_trip.timeout().unwrap_or(ceiling).clamp(timing.floor(), longest)
+        round_trip.timeout().unwrap_or(ceiling).clamp(floor, longest)
     }
 
     /// What it is like.

@@ -22,7 +22,7 @@ use headcount_wire::{Body, Target, Verdict};
 use rand::RngExt;
 
 use super::pings::Purpose;
-use super::timing::{ASKED_FIRST, CONFIRMED_FOR_CONTEST, DEPUTIES, REACH};
+use super::timing::{ASKED_FIRST, CONFIRMED_FOR_CONTEST, DEPUTIES, REACH, REFUSALS};
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
 
@@ -206,9 +206,11 @@ impl Engine {
         {
             return self.back_up(now, claim);
         }
-        // Somebody else asks about it; if that one falls silent too, this node will.
+        // Somebody else asks about it; if that one falls silent too, this node will. But that one may
+        // not know its port.
         let timing = self.observers.timing;
-        if self.observers.opinions.asked_since(subject, now - timing.private()) {
+        let refuses = self.links.get(subject).refuses();
+        if !refuses && self.observers.opinions.asked_since(subject, now - timing.private()) {
             return;
         }
         let lost = match self.observers.opinions.silent_since(subject) {
@@ -308,12 +310,13 @@ impl Engine {
         }
         self.stats.queries_sent += chosen.len() as u64;
         let timing = self.observers.timing;
-        let wave = self.answer_time(subject) * 2 + timing.margin();
-        let wait = match (chosen.is_empty(), link.refuses() && !link.is_refused()) {
-            (false, _) => wave,
+        let (answer, hasty) = (self.answer_time(subject), self.hasty_time(subject));
+        let wait = match (chosen.is_empty(), link.refuses(), link.is_refused()) {
+            (false, false, _) => answer * 2 + timing.margin(),
+            (false, true, _) => answer + hasty * 2 + timing.refusal() + timing.margin(),
             // The second ping is to have its time.
-            (true, true) => self.answer_time(subject) + timing.refusal(),
-            (true, false) => timing.refusal(),
+            (true, true, false) => hasty + timing.refusal(),
+            (true, _, _) => timing.refusal(),
         };
         case.stage = stage;
         if stage == Stage::Last { (now + wait).max(self.deadline(case)) } else { now + wait }
@@ -401,7 +404,8 @@ impl Engine {
             self.observers.alarm_until = now + timing.alarm();
         }
         case.silent = true;
-        if refused && (nobody || case.round.refused > 0) {
+        let refusals = case.round.refused + usize::from(refused);
+        if refusals >= REFUSALS || (refused && nobody) {
             self.convict(now, subject, &case.verdicts(), Reason::Refused);
             return None;
         }

@@ -207,16 +207,21 @@ impl Engine {
         if self.observers.opinions.join(id, asker) {
             return;
         }
-        let wait = self.answer_time(id);
         let (due, again) = match refused {
-            true => (now + wait / 2, Some(now + wait * 3 / 2)),
-            false => (now + wait, None),
+            true => {
+                let wait = self.hasty_time(id);
+                let judged = now + wait * 2 + self.observers.timing.refusal();
+                (now + wait, Some(judged))
+            }
+            false => (now + self.answer_time(id), None),
         };
         let question = Question { life, askers: vec![asker], again };
         self.observers.opinions.open(id, question, due);
-        self.ping_subject(now, id, Purpose::Evidence);
         if refused {
+            self.ping_hastily(now, id, Purpose::Evidence);
             self.ping_by_stream(now, id, Purpose::Evidence);
+        } else {
+            self.ping_subject(now, id, Purpose::Evidence);
         }
     }
 
@@ -236,7 +241,7 @@ impl Engine {
     pub(crate) fn opinions_due(&mut self, now: Time) {
         while let Some((id, mut question)) = self.observers.opinions.open.pop_due(now) {
             if let Some(due) = question.again.take() {
-                self.ping_subject(now, id, Purpose::Evidence);
+                self.ping_hastily(now, id, Purpose::Evidence);
                 self.observers.opinions.open(id, question, due);
                 continue;
             }

@@ -24,6 +24,9 @@ pub(crate) const CONFIRMED_FOR_CONTEST: usize = 2;
 /// A refusal counts only after so many datagrams in a row went unanswered.
 pub(crate) const FAILED_DATAGRAMS: u8 = 2;
 
+/// So many that saw a port refuse need not wait.
+pub(crate) const REFUSALS: usize = 2;
+
 /// Beyond this share of lost pings to others, a lost ping says little: it is sent once more.
 pub(crate) const LOSS_DOUBTFUL: f64 = 0.1;
 
@@ -111,6 +114,12 @@ impl Timing {
     /// The shortest time a ping is given: 200 ms of 5 s, and never more than the longest.
     pub(crate) fn floor(&self) -> Duration {
         (self.detection_time / 25).min(self.ceiling())
+    }
+
+    /// The shortest time a ping is given where a port refuses: 50 ms of 5 s. That says most of it, and
+    /// the ping has only to find a process that lives for all that.
+    pub(crate) fn hasty_floor(&self) -> Duration {
+        self.detection_time / 100
     }
 
     /// The longest time a ping is given, unless the link's own round trip is a third of it or more:

@@ -70,7 +70,23 @@ impl Engine {
 
     /// Pings a member; silence is judged as `purpose` says.
     pub(crate) fn ping_subject(&mut self, now: Time, id: MemberId, purpose: Purpose) {
-        let Some((ping, nonce)) = self.begin_ping(now, id, purpose, false) else { return };
+        // What is measured is the link, not how much this node doubts itself.
+        let timeout = match purpose {
+            Purpose::Hold => self.links.get(id).timeout(&self.observers.timing),
+            _ if self.links.get(id).refuses() => self.hasty_time(id),
+            _ => self.answer_time(id),
+        };
+        self.ping_for(now, id, purpose, timeout);
+    }
+
+    /// Pings a member whose port refuses, as it is said.
+    pub(crate) fn ping_hastily(&mut self, now: Time, id: MemberId, purpose: Purpose) {
+        let timeout = self.hasty_time(id);
+        self.ping_for(now, id, purpose, timeout);
+    }
+
+    fn ping_for(&mut self, now: Time, id: MemberId, purpose: Purpose, timeout: Duration) {
+        let Some((ping, nonce)) = self.begin_ping(now, id, purpose, timeout, false) else { return };
         let Ping { target, address, .. } = ping;
         let body = Body::Ping { nonce, target: Some(target.process) };
         self.send(Outgoing::new(address, Some(id), body));
@@ -78,7 +94,8 @@ impl Engine {
 
     /// Pings a member over a stream.
     pub(crate) fn ping_by_stream(&mut self, now: Time, id: MemberId, purpose: Purpose) {
-        if let Some((ping, nonce)) = self.begin_ping(now, id, purpose, true)
+        let timeout = self.answer_time(id);
+        if let Some((ping, nonce)) = self.begin_ping(now, id, purpose, timeout, true)
             && !self.call_probe(nonce, ping.target, ping.address)
         {
             self.observers.pings.take(nonce);
@@ -90,17 +107,13 @@ impl Engine {
         now: Time,
         id: MemberId,
         purpose: Purpose,
+        timeout: Duration,
         by_stream: bool,
     ) -> Option<(Ping, u32)> {
         let record = self.table.get(id)?;
         let life = record.claim.life();
         let (target, address) = (Target::of(id, life), record.attributes.address);
         let nonce = self.rng.random();
-        // What is measured is the link, not how much this node doubts itself.
-        let timeout = match purpose {
-            Purpose::Hold => self.links.get(id).timeout(&self.observers.timing),
-            _ => self.answer_time(id),
-        };
         let ping = Ping { target, life, address, sent: now, timeout, purpose, by_stream };
         self.polls.asked(id, nonce, now);
         let waits = self.observers.pings.insert(nonce, ping);
@@ -110,9 +123,19 @@ impl Engine {
 
     /// How long an answer of `id` may take.
     pub(crate) fn answer_time(&self, id: MemberId) -> Duration {
-        let timing = &self.observers.timing;
-        let timeout = self.links.get(id).timeout(timing);
-        self.local_health.stretch(timeout).min(timing.period.max(timeout))
+        let timeout = self.links.get(id).timeout(&self.observers.timing);
+        self.stretched(timeout)
+    }
+
+    /// The same where its port refuses.
+    pub(crate) fn hasty_time(&self, id: MemberId) -> Duration {
+        let timeout = self.links.get(id).hasty_timeout(&self.observers.timing);
+        self.stretched(timeout)
+    }
+
+    fn stretched(&self, timeout: Duration) -> Duration {
+        let longest = self.observers.timing.period.max(timeout);
+        self.local_health.stretch(timeout).min(longest)
     }
 
     /// Opens streams to subjects that have not answered over one yet. In a small cluster to the others

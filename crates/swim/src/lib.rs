@@ -43,6 +43,7 @@ mod recovery;
 mod relay;
 mod rival;
 mod session;
+mod shown;
 mod sketching;
 mod stats;
 mod suspicion;

@@ -18,16 +18,6 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// A cluster that has run for a while, so that all know their links; streams to nobody hang.
-fn settled(nodes: usize) -> Net {
-    let mut net = Net::converged(nodes, &config());
-    net.run(secs(20));
-    net.events.clear();
-    net.log.clear();
-    net.silent = true;
-    net
-}
-
 fn is_failed(event: &Event) -> bool {
     matches!(event, Event::Failed(_))
 }
@@ -70,7 +60,7 @@ fn cut_off(place: usize) -> net::Rule {
 #[test]
 fn a_crash_is_suspected_after_half_of_the_time_and_declared_after_all_of_it() {
     for (nodes, dead) in [(8, 3), (30, 3), (30, 17), (30, 29), (40, 11)] {
-        let mut net = settled(nodes);
+        let mut net = Net::settled(nodes);
         let ring = Ring::new(net.engine(0).table(), OBSERVERS);
         let observers = ring.observers(id(dead), OBSERVERS, |_| false);
         net.kill(dead);
@@ -111,7 +101,7 @@ fn a_crash_is_suspected_after_half_of_the_time_and_declared_after_all_of_it() {
 #[test]
 fn a_crash_of_the_process_alone_is_known_within_two_seconds() {
     for (nodes, dead) in [(3, 1), (8, 3), (40, 11)] {
-        let mut net = settled(nodes);
+        let mut net = Net::settled(nodes);
         net.silent = false;
         net.kill(dead);
         net.run(secs(2));
@@ -128,7 +118,7 @@ fn a_crash_of_the_process_alone_is_known_within_two_seconds() {
 #[test]
 fn a_crash_of_the_process_alone_is_known_to_thirty_within_two_and_a_half_seconds() {
     for dead in [3, 17] {
-        let mut net = settled(30);
+        let mut net = Net::settled(30);
         net.silent = false;
         net.kill(dead);
         net.run(Duration::from_millis(2_500));
@@ -143,7 +133,7 @@ fn a_pause_of_a_period_less_than_the_detection_time_is_no_failure() {
     // long. A process that stands still answers it afterwards.
     let detection_time = detection_time - period * 9 / 20;
     for nodes in [8, 30] {
-        let mut net = settled(nodes);
+        let mut net = Net::settled(nodes);
         for paused in 0..nodes {
             net.passes = cut_off(paused);
             net.run(detection_time - period);
@@ -157,7 +147,7 @@ fn a_pause_of_a_period_less_than_the_detection_time_is_no_failure() {
 #[test]
 fn who_hears_nobody_accuses_nobody_and_is_told_that_it_is_isolated() {
     for deaf_only in [true, false] {
-        let mut net = settled(12);
+        let mut net = Net::settled(12);
         let begun = net.now;
         net.passes = match deaf_only {
             true => Box::new(|_, to| to != 2),
@@ -188,7 +178,7 @@ fn who_hears_nobody_accuses_nobody_and_is_told_that_it_is_isolated() {
 fn a_pair_that_cannot_reach_each_other_suspects_nobody() {
     for nodes in [3, 4, 8, 30] {
         for one_way in [false, true] {
-            let mut net = settled(nodes);
+            let mut net = Net::settled(nodes);
             // A neighbour on the ring, so that one watches the other.
             let ring = Ring::new(net.engine(0).table(), OBSERVERS);
             let watched = ring.subjects(id(1)).next().expect("a subject");
@@ -206,7 +196,7 @@ fn a_pair_that_cannot_reach_each_other_suspects_nobody() {
 #[test]
 fn of_two_silence_is_declared_after_twice_the_time() {
     let Config { period, detection_time, .. } = config();
-    let mut net = settled(2);
+    let mut net = Net::settled(2);
     net.kill(1);
     let killed = net.now;
     net.run(secs(20));
@@ -218,7 +208,7 @@ fn of_two_silence_is_declared_after_twice_the_time() {
 
 #[test]
 fn of_two_a_refusal_is_declared_at_once() {
-    let mut net = settled(2);
+    let mut net = Net::settled(2);
     net.silent = false;
     net.kill(1);
     net.run(secs(2));
@@ -237,7 +227,7 @@ fn whoever_is_left_sees_all_others_failed_soon_when_their_ports_refuse() {
 
 /// All processes but one are killed.
 fn left_alone(nodes: usize, left: usize, span: Duration) -> Net {
-    let mut net = settled(nodes);
+    let mut net = Net::settled(nodes);
     net.silent = false;
     for dead in (0..nodes).filter(|dead| *dead != left) {
         net.kill(dead);
@@ -248,7 +238,7 @@ fn left_alone(nodes: usize, left: usize, span: Duration) -> Net {
 
 #[test]
 fn who_is_left_of_three_in_silence_fails_nobody_and_is_isolated() {
-    let mut net = settled(3);
+    let mut net = Net::settled(3);
     net.kill(0);
     net.kill(1);
     net.run(secs(120));
@@ -278,7 +268,7 @@ const BROKEN: usize = 5;
 
 /// It tells everybody of everybody.
 fn slander(it: Slander) -> Net {
-    let mut net = settled(it.nodes);
+    let mut net = Net::settled(it.nodes);
     let made_up = Voters::of((0..3).map(|n| MemberId::of(&format!("nobody {n}"))));
     let evidence =
         it.reason.map(|reason| Evidence { reason, word_age: it.word_age, voters: made_up });
@@ -386,7 +376,7 @@ fn one_broken_node_that_speaks_once_makes_no_member_fail_that_answers() {
 #[test]
 fn a_verdict_of_voters_that_do_not_watch_the_member_is_checked() {
     for lives in [true, false] {
-        let mut net = settled(40);
+        let mut net = Net::settled(40);
         let it = Slander { nodes: 40, times: 1, ..slanders()[5] };
         let evidence = Evidence {
             reason: Reason::Silent,
@@ -458,7 +448,7 @@ fn trouble(net: &mut Net, rule: net::Rule, span: Duration) {
 
 #[test]
 fn who_fails_twice_is_held_says_so_and_comes_back_after_its_wait() {
-    let mut net = settled(12);
+    let mut net = Net::settled(12);
     trouble(&mut net, cut_off(4), secs(10));
     net.run(secs(10));
     assert_eq!(count(&net, 4, is_held), 0, "the first time");
@@ -488,7 +478,7 @@ fn who_fails_twice_is_held_says_so_and_comes_back_after_its_wait() {
 #[test]
 fn a_held_member_stays_so_when_the_time_is_changed_and_is_back_when_the_detector_is() {
     for (detector, stays) in [(Detector::Observers, true), (Detector::Lifeguard, false)] {
-        let mut net = settled(12);
+        let mut net = Net::settled(12);
         for _ in 0..2 {
             trouble(&mut net, cut_off(4), secs(10));
             net.run(secs(10));
@@ -506,7 +496,7 @@ fn a_held_member_stays_so_when_the_time_is_changed_and_is_back_when_the_detector
 
 #[test]
 fn who_hears_of_the_suspicion_before_it_fails_is_held_all_the_same() {
-    let mut net = settled(12);
+    let mut net = Net::settled(12);
     for _ in 0..2 {
         trouble(&mut net, Box::new(|from, _| from != 4), secs(10));
         net.run(secs(10));
@@ -524,7 +514,7 @@ fn who_hears_of_the_suspicion_before_it_fails_is_held_all_the_same() {
 
 #[test]
 fn nobody_is_held_where_that_would_be_more_than_a_tenth_of_all() {
-    let mut net = settled(12);
+    let mut net = Net::settled(12);
     net.kill(7);
     net.run(secs(20));
     for _ in 0..3 {
@@ -538,7 +528,7 @@ fn nobody_is_held_where_that_would_be_more_than_a_tenth_of_all() {
 
 #[test]
 fn nobody_is_held_for_cuts() {
-    let mut net = settled(12);
+    let mut net = Net::settled(12);
     for _ in 0..5 {
         net.passes = Box::new(|from, to| (from < 6) == (to < 6));
         net.run(secs(30));
@@ -556,7 +546,7 @@ fn nobody_is_held_for_cuts() {
 #[test]
 fn losing_many_at_once_is_told_as_a_cut_and_as_none_if_their_ports_refuse() {
     let told = |net: &Net, at| count(net, at, |event| matches!(event, Event::CutOff { .. }));
-    let mut net = settled(12);
+    let mut net = Net::settled(12);
     net.passes = Box::new(|from, to| (from < 7) == (to < 7));
     net.run(secs(30));
     for at in 0..12 {
@@ -565,7 +555,7 @@ fn losing_many_at_once_is_told_as_a_cut_and_as_none_if_their_ports_refuse() {
     let of_seven = Event::CutOff { lost: 5, of: 12 };
     assert!(net.events_at(0).any(|event| *event == of_seven));
 
-    let mut net = settled(12);
+    let mut net = Net::settled(12);
     net.silent = false;
     for dead in 7..12 {
         net.kill(dead);
@@ -579,7 +569,7 @@ fn losing_many_at_once_is_told_as_a_cut_and_as_none_if_their_ports_refuse() {
 
 #[test]
 fn a_member_that_is_heard_is_not_failed_though_it_never_heard_of_its_suspicion() {
-    let mut net = settled(12);
+    let mut net = Net::settled(12);
     // Pings and their answers get through, and no word of anybody.
     net.hush = true;
     let it = slanders()[0];
@@ -598,7 +588,7 @@ fn a_member_that_is_heard_is_not_failed_though_it_never_heard_of_its_suspicion()
 
 #[test]
 fn a_suspicion_comes_to_a_verdict_though_all_were_in_doubt_meanwhile() {
-    let mut net = settled(8);
+    let mut net = Net::settled(8);
     net.kill(3);
     let suspected = |net: &Net| (0..8).all(|at| net.status(at, 3) != Some(Status::Alive));
     let end = net.now + secs(6);
@@ -616,7 +606,7 @@ fn a_suspicion_comes_to_a_verdict_though_all_were_in_doubt_meanwhile() {
 
 /// How often each node pinged in a minute, with a clock at one of them that reads so.
 fn pings(reading: Option<fn(Time) -> u16>) -> Vec<u64> {
-    let mut net = settled(12);
+    let mut net = Net::settled(12);
     if let Some(reading) = reading {
         net.forges = Box::new(move |now, place, datagram| {
             (place == 3).then(|| Heartbeat { clock: Some(reading(now)), ..datagram.heartbeat })

@@ -13,14 +13,6 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-fn settled(nodes: usize) -> Net {
-    let mut net = Net::converged(nodes, &config());
-    net.run(secs(20));
-    net.events.clear();
-    net.silent = true;
-    net
-}
-
 fn member(net: &mut Net, at: usize, of: usize) -> Member {
     net.engine(at).member(id(of)).expect("known")
 }
@@ -34,7 +26,7 @@ fn those(nodes: usize, mut is: impl FnMut(usize) -> bool) -> BTreeSet<usize> {
 fn a_member_that_half_cannot_reach_is_alive_and_all_know_who_cannot() {
     const NODES: usize = 30;
     let half = 1..16;
-    let mut net = settled(NODES);
+    let mut net = Net::settled(NODES);
     net.passes = Box::new(|from, to| to != 0 || from == 0 || from > 15);
     net.run(secs(60));
     let named: BTreeSet<MemberId> =
@@ -74,7 +66,7 @@ fn a_member_that_half_cannot_reach_is_alive_and_all_know_who_cannot() {
 
 #[test]
 fn of_a_pair_that_cannot_reach_each_other_both_say_so_and_nobody_else() {
-    let mut net = settled(9);
+    let mut net = Net::settled(9);
     net.passes = Box::new(|from, to| [from, to] != [2, 6] && [from, to] != [6, 2]);
     net.run(secs(60));
     for at in 0..9 {
@@ -106,7 +98,7 @@ fn of_a_pair_that_cannot_reach_each_other_both_say_so_and_nobody_else() {
 #[test]
 fn who_loses_much_itself_finds_nobody_out_of_reach() {
     // One hears nothing of two thirds of the others: that is no fault of theirs.
-    let mut net = settled(12);
+    let mut net = Net::settled(12);
     net.passes = Box::new(|from, to| to != 5 || from % 3 == 0);
     net.run(secs(120));
     for of in (0..12).filter(|of| *of != 5) {
@@ -117,7 +109,7 @@ fn who_loses_much_itself_finds_nobody_out_of_reach() {
 
 #[test]
 fn who_hears_nobody_for_the_detection_time_gives_nobody_work() {
-    let mut net = settled(6);
+    let mut net = Net::settled(6);
     net.passes = Box::new(|from, to| from != 3 && to != 3);
     net.run(config().detection_time - secs(1));
     assert!(net.engine(3).is_isolated());
@@ -136,7 +128,7 @@ fn who_hears_nobody_for_the_detection_time_gives_nobody_work() {
 
 #[test]
 fn who_is_back_after_a_failure_is_given_work_after_the_detection_time() {
-    let mut net = settled(12);
+    let mut net = Net::settled(12);
     net.passes = Box::new(|from, to| from != 4 && to != 4);
     net.run(secs(10));
     assert_eq!(net.status(0, 4), Some(Status::Failed));
@@ -161,7 +153,7 @@ fn who_is_back_after_a_failure_is_given_work_after_the_detection_time() {
 
 #[test]
 fn when_a_cut_heals_not_more_than_a_tenth_waits_for_work() {
-    let mut net = settled(20);
+    let mut net = Net::settled(20);
     net.passes = Box::new(|from, to| (from < 10) == (to < 10));
     net.run(secs(30));
     net.passes = Box::new(|_, _| true);
@@ -175,7 +167,7 @@ fn when_a_cut_heals_not_more_than_a_tenth_waits_for_work() {
 
 #[test]
 fn all_tell_the_same_story_of_a_member() {
-    let mut net = settled(12);
+    let mut net = Net::settled(12);
     // First it is suspected for a while, and then failed.
     net.passes = Box::new(|from, to| from != 4 && to != 4);
     net.run(secs(3));

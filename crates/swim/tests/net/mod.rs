@@ -179,6 +179,16 @@ impl Net {
         net
     }
 
+    /// The same after a while, so that all know their links; streams to nobody hang.
+    pub fn settled(nodes: usize) -> Net {
+        let mut net = Net::converged(nodes, &config());
+        net.run(Duration::from_secs(20));
+        net.events.clear();
+        net.log.clear();
+        net.silent = true;
+        net
+    }
+
     pub fn join(&mut self, place: usize, seed: usize) {
         let now = self.now;
         self.engine(place).join(now, address(seed));

@@ -41,7 +41,8 @@ impl Members {
         self.iter().filter(|member| member.is_live())
     }
 
-    /// The members to which work may be given: live, and their application says that it serves.
+    /// The members to which work may be given from here: live, their application says that it serves,
+    /// not recovering, and within this node's reach.
     pub fn serving(&self) -> impl Iterator<Item = &Member> {
         self.iter().filter(|member| member.is_serving())
     }

@@ -120,7 +120,8 @@ pub struct Attributes {
     pub tags: Tags,
     /// The protocol versions it speaks.
     pub protocol: ProtocolRange,
-    /// Live members that it cannot reach though others do: at most [`MAX_OUT_OF_REACH`].
+    /// Live members that it cannot reach though others do: at most [`MAX_OUT_OF_REACH`], each once, in
+    /// the order of their ids.
     pub out_of_reach: Vec<MemberId>,
 }
 
@@ -148,6 +149,9 @@ pub enum AttributesError {
     /// Too many members are out of reach.
     #[error("{0} members are out of reach; the most that is said is {MAX_OUT_OF_REACH}")]
     OutOfReach(usize),
+    /// Members out of reach are not in order, or one is there twice.
+    #[error("the members out of reach are not in the order of their ids, each once")]
+    OutOfReachOrder,
 }
 
 impl Attributes {
@@ -174,6 +178,9 @@ impl Attributes {
         }
         if self.out_of_reach.len() > MAX_OUT_OF_REACH {
             return Err(AttributesError::OutOfReach(self.out_of_reach.len()));
+        }
+        if !self.out_of_reach.is_sorted_by(|one, next| one < next) {
+            return Err(AttributesError::OutOfReachOrder);
         }
         Ok(())
     }

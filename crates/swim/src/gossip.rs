@@ -242,7 +242,7 @@ impl Engine {
     pub(crate) fn exchange_by_stream(&mut self, now: Time, peer: MemberId, to: SocketAddr) {
         if !self.pace.may_stream(now, peer) {
             self.send_table(peer, to, true);
-        } else if self.tables.take_table(now, self.table.len()) {
+        } else if self.may_call(peer) && self.tables.take_table(now, self.table.len()) {
             self.call_exchange(peer, to);
         }
     }

@@ -87,17 +87,20 @@ impl Reach {
             return Vec::new();
         }
         let fresh = |id: &&MemberId| !said.contains(id);
-        let gone = said.iter().filter(|id| !about.contains(id)).copied();
-        let changed: Vec<MemberId> = about.iter().filter(fresh).copied().chain(gone).collect();
+        let mut changed: Vec<MemberId> = about.iter().filter(fresh).copied().collect();
         for id in &changed {
-            let tellers = self.told.entry(*id).or_default();
-            if !tellers.remove(&teller) {
-                tellers.insert(teller);
-            }
-            if tellers.is_empty() {
-                self.told.remove(id);
+            self.told.entry(*id).or_default().insert(teller);
+        }
+        let gone: Vec<MemberId> = said.iter().filter(|id| !about.contains(id)).copied().collect();
+        for id in &gone {
+            if let Some(tellers) = self.told.get_mut(id) {
+                tellers.remove(&teller);
+                if tellers.is_empty() {
+                    self.told.remove(id);
+                }
             }
         }
+        changed.extend(gone);
         if about.is_empty() {
             self.tellers.remove(&teller);
         } else {
@@ -282,6 +285,11 @@ mod tests {
         assert_eq!(out_for(&reach, "x"), BTreeSet::from([id("b")]));
         assert_eq!(reach.hear(id("a"), &[]), [id("y"), id("z")]);
         assert_eq!(reach.hear(id("b"), &[]), [id("x")]);
+        assert!(reach.told.is_empty() && reach.tellers.is_empty());
+        // Attributes name each once; whatever is said, nothing stays.
+        for about in [&[id("x"), id("x")][..], &[id("x")], &[]] {
+            reach.hear(id("a"), about);
+        }
         assert!(reach.told.is_empty() && reach.tellers.is_empty());
     }
 

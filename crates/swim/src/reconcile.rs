@@ -217,6 +217,10 @@ impl Engine {
         if keys.is_empty() {
             return;
         }
+        let mut keys = keys.to_vec();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.truncate(self.answers.take_records(now, keys.len()));
         let tell = keys.iter().flat_map(|key| self.table.with_key(*key)).collect();
         self.send_news(address, peer, tell);
     }

@@ -77,6 +77,8 @@ struct Session {
     promised: Option<usize>,
     /// The peer's table is here up to this member, and those before it that came by another stream.
     heard: Option<MemberId>,
+    /// It has come further on this stream.
+    moved: bool,
     /// The peer's table is here as a whole.
     received: bool,
     /// Members of which the peer holds too little.
@@ -121,6 +123,7 @@ impl Session {
             sent: Sent::UpTo(None),
             promised: None,
             heard: None,
+            moved: false,
             received: false,
             answers: BTreeSet::new(),
             parting: None,
@@ -253,12 +256,19 @@ impl Engine {
         self.events.push_back(Event::Seed { address: seed, result: Ok(self.table.live_len()) });
     }
 
+    /// Whether no exchange with a peer runs over a stream of this node's.
+    pub(crate) fn may_call(&self, peer: MemberId) -> bool {
+        let role = Role::Exchange { peer };
+        !self.sessions.open.values().any(|session| session.role == role)
+    }
+
     /// Opens a whole-table exchange with a peer.
     pub(crate) fn call_exchange(&mut self, peer: MemberId, address: SocketAddr) {
         let role = Role::Exchange { peer };
-        let running = self.sessions.open.values().any(|session| session.role == role);
         let promised = Some(self.table.len());
-        if !running && self.sessions.call(Session { promised, ..Session::new(role, address) }) {
+        if self.may_call(peer)
+            && self.sessions.call(Session { promised, ..Session::new(role, address) })
+        {
             self.stats.exchanges_stream += 1;
         }
     }
@@ -411,7 +421,9 @@ impl Engine {
                     self.absorb_on_stream(now, id, update);
                 }
                 let Some(session) = self.sessions.open.get_mut(&id) else { return };
-                session.heard = session.heard.max(updates.last().map(|update| update.claim.id));
+                let upto = updates.last().map(|update| update.claim.id);
+                session.moved |= upto > session.heard;
+                session.heard = session.heard.max(upto);
                 if last {
                     // The second end of a caller's words is the end of the stream.
                     session.closing |= session.received && session.role == Role::Serve;
@@ -460,7 +472,7 @@ impl Engine {
         let complete = session.received || error.is_none();
         match (session.peer, session.heard) {
             (Some(peer), _) if session.received => self.sessions.broken.forget(peer),
-            (Some(peer), Some(upto)) => {
+            (Some(peer), Some(upto)) if session.moved => {
                 let until = now + self.config.period * RESUME_PERIODS;
                 self.sessions.broken.note(peer, session.address, upto, until);
             }

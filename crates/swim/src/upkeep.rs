@@ -135,6 +135,9 @@ impl Engine {
             self.events.push_back(Event::Isolated);
         }
         self.isolated = cut_off;
+        if !cut_off {
+            self.not_alone();
+        }
         self.say_cuts(now, quiet);
         self.watch_rival(now);
         // Nobody asks for older word: a claim that is older than a contact is judged by its age.

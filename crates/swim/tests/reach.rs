@@ -5,8 +5,9 @@ mod net;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use headcount_state::{MemberId, Reason, Status};
-use headcount_swim::{Detector, Event, Member};
+use headcount_state::{Claim, MemberId, Reason, Status, Update, Version};
+use headcount_swim::{Detector, Engine, Event, Member};
+use headcount_wire::Body;
 use net::{Net, config, id};
 
 fn secs(secs: u64) -> Duration {
@@ -127,6 +128,40 @@ fn who_hears_nobody_for_the_detection_time_gives_nobody_work() {
 }
 
 #[test]
+fn who_was_alone_for_so_long_that_it_forgot_all_others_gives_work_to_newcomers() {
+    let mut forgetful = config();
+    forgetful.limits.roster_ttl = secs(30);
+    forgetful.limits.tombstone_ttl = secs(20);
+    let mut net = Net::converged(2, &forgetful);
+    net.silent = true;
+    net.kill(1);
+    net.run(secs(8));
+    assert!(member(&mut net, 0, 1).is_unreachable());
+    net.run(secs(90));
+    assert!(!net.engine(0).is_isolated(), "there is nobody left to hear");
+    let own = net::identity(&net::name(2), net::address(2), 5, 9);
+    net.engines.push(Some(Engine::new(forgetful, own, 7, net.now).expect("an engine")));
+    net.join(2, 0);
+    net.run(secs(5));
+    assert!(member(&mut net, 0, 2).is_serving());
+}
+
+#[test]
+fn no_claim_of_a_failure_is_too_large_to_be_heard_of() {
+    let mut net = Net::settled(3);
+    let now = net.now;
+    let record = net.engine(1).table().get(id(0)).expect("known").update(now);
+    let version = Version::new(record.claim.life(), u32::MAX, Status::Failed);
+    let said = Update { claim: Claim { version, ..record.claim }, ..record };
+    let cluster = config().cluster;
+    let speaker = net.engines[1].as_ref().expect("runs");
+    let ping = net::datagram(speaker, cluster, &Body::Ping { nonce: 7, target: None }, &[said]);
+    net.engine(0).receive(now, net::address(1), &ping);
+    net.run(secs(30));
+    assert_eq!(net.status(1, 0), Some(Status::Alive));
+}
+
+#[test]
 fn who_is_back_after_a_failure_is_given_work_after_the_detection_time() {
     let mut net = Net::settled(12);
     net.passes = Box::new(|from, to| from != 4 && to != 4);
@@ -159,10 +194,13 @@ fn when_a_cut_heals_not_more_than_a_tenth_waits_for_work() {
     net.passes = Box::new(|_, _| true);
     let end = net.now + secs(20);
     assert!(net.run_until(end, |net| (0..20).all(|at| net.count(at, Status::Alive) == 20)));
+    let mut some = 0;
     for at in 0..20 {
         let recovering = those(20, |of| member(&mut net, at, of).is_recovering());
         assert!(recovering.len() <= 2, "at {at}: {recovering:?}");
+        some += recovering.len();
     }
+    assert!(some > 0, "nobody waited at all");
 }
 
 #[test]

@@ -79,6 +79,11 @@ impl<E: Clone + PartialEq> Selection<E> {
 
     fn see(&mut self, member: &Member, now: Instant) {
         let id = member.id();
+        if member.is_unreachable() {
+            // The fault may be here, so that it is no flap of the member.
+            self.candidates.remove(&id);
+            return;
+        }
         let usable = self.filter.admits(member);
         let Some(endpoint) = usable.then(|| (self.endpoint_of)(member)).flatten() else {
             return self.lose(id, now);

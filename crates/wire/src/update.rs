@@ -110,7 +110,9 @@ pub(crate) fn attributes_from_proto(
             AttributesError::ZoneTooLong(_) => "attributes.zone",
             AttributesError::Protocol(_) => "attributes.protocol_min",
             AttributesError::Serving(_) => "attributes.serving",
-            AttributesError::OutOfReach(_) => "attributes.out_of_reach",
+            AttributesError::OutOfReach(_) | AttributesError::OutOfReachOrder => {
+                "attributes.out_of_reach"
+            }
             AttributesError::TagsTooLarge(_)
             | AttributesError::TooManyTags(_)
             | AttributesError::EmptyKey => "attributes.tags",

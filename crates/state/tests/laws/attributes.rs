@@ -1,7 +1,8 @@
 //! Claim and attributes are two lattices: neither stands for the other.
 
 use headcount_state::{
-    AttributesError, Change, ChangeKind, Grace, Outcome, OwnAttributes, Serving, Status, Tags,
+    Attributes, AttributesError, Change, ChangeKind, Grace, MemberId, Outcome, OwnAttributes,
+    Serving, Status, Tags,
 };
 
 use crate::fixture::{
@@ -136,4 +137,18 @@ fn attributes_beyond_a_bound_are_not_set() {
     let refused = table.set_own(NOW, &OwnAttributes::Tags(large));
     assert_eq!(refused, Err(AttributesError::TagsTooLarge(303)));
     assert_eq!(table.own_attributes().version.counter, 0);
+}
+
+#[test]
+fn members_out_of_reach_are_few_and_each_is_named_once() {
+    let ids: Vec<MemberId> = (1..=9).filter_map(MemberId::from_u64).collect();
+    let check = |out_of_reach: &[MemberId]| {
+        let out_of_reach = out_of_reach.to_vec();
+        Attributes { out_of_reach, ..attributes("a", life(1, 1), 0) }.check()
+    };
+    assert_eq!(check(&ids[..8]), Ok(()));
+    assert_eq!(check(&ids), Err(AttributesError::OutOfReach(9)));
+    for wrong in [[ids[0], ids[0]], [ids[1], ids[0]]] {
+        assert_eq!(check(&wrong), Err(AttributesError::OutOfReachOrder));
+    }
 }

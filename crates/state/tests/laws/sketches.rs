@@ -130,12 +130,13 @@ proptest! {
 
     #[test]
     fn who_lacks_word_of_one_life_is_known(
+        from in prop_oneof![Just(0), 100..140_u32, any::<u16>().prop_map(u32::from)],
         (i, j) in (0..60_u32, 0..60_u32), (said, told) in (0..8_u32, 0..8_u32),
         (here, there) in (any::<bool>(), any::<bool>()), lives in any::<bool>(),
     ) {
         let of = |incarnation, counter, suspect| {
             let status = if suspect { Status::Suspect } else { Status::Alive };
-            let mut update = whole("a", life(2, 2), incarnation, status);
+            let mut update = whole("a", life(2, 2), from + incarnation, status);
             update.attributes = Some(attributes("a", life(2, 2), counter).into());
             update
         };

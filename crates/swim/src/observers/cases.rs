@@ -405,7 +405,7 @@ impl Engine {
         }
         case.silent = true;
         let refusals = case.round.refused + usize::from(refused);
-        if refusals >= REFUSALS || (refused && nobody) {
+        if refused && (nobody || refusals >= REFUSALS) {
             self.convict(now, subject, &case.verdicts(), Reason::Refused);
             return None;
         }

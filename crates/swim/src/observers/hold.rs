@@ -164,7 +164,7 @@ impl Engine {
         }
         let Some(own) = self.own_record().map(|record| record.claim) else { return false };
         let refuted = own.version > claim.version;
-        let just = own.version.incarnation() == claim.version.incarnation() + 1;
+        let just = own.version.incarnation().checked_sub(1) == Some(claim.version.incarnation());
         let told = self.observers.holding.counted >= Some(claim.version);
         if (refuted && !just) || told || self.was_cut_off(now, update) {
             return false;

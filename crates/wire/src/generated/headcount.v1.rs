@@ -70,7 +70,8 @@ pub struct Attributes {
     /// The instance that said it; absent: the life of the claim beside it.
     #[prost(fixed64, tag = "10")]
     pub instance: u64,
-    /// The ids of live members that it cannot reach though others do, at most 8; zeros are skipped.
+    /// The ids of live members that it cannot reach though others do, at most 8, each once and
+    /// in ascending order.
     #[prost(fixed64, repeated, tag = "11")]
     pub out_of_reach: ::prost::alloc::vec::Vec<u64>,
 }

@@ -13,7 +13,7 @@ use headcount_wire::{
     Body, Frame, Heartbeat, Hello, Parameters, Process, Purpose, Refuse, RefuseCode, SketchPart,
     StreamFrame, TablePart, Target, Verdict, Vitals,
 };
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 
 pub(crate) fn instance() -> impl Strategy<Value = Instance> {
@@ -175,10 +175,11 @@ fn attributes() -> impl Strategy<Value = Attributes> {
         "\\PC{0,8}",
         tags,
         protocol,
-        vec(member_id(), 0..=MAX_OUT_OF_REACH),
+        btree_set(member_id(), 0..=MAX_OUT_OF_REACH),
     )
         .prop_map(|(life, counter, name, address, serving, zone, tags, protocol, out_of_reach)| {
             let version = AttributesVersion { life, counter };
+            let out_of_reach = out_of_reach.into_iter().collect();
             Attributes { version, name, address, serving, zone, tags, protocol, out_of_reach }
         })
         .prop_filter("within the bounds", |attributes| {

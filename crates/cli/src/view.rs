@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use headcount::{Census, Evidence, Member, MemberId, Members, Time};
+use headcount::{Census, Evidence, Member, MemberId, Members, Name, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::health::ContactView;
@@ -58,7 +58,8 @@ pub(crate) struct CensusView {
 impl CensusView {
     /// What `census` says, with the names that `members` knows.
     pub(crate) fn new(census: &Census, members: &Members) -> CensusView {
-        let name = |id: &MemberId| name_of(*id, members);
+        let names = Names::of(members);
+        let name = |id: &MemberId| names.name(*id);
         CensusView {
             agree: census.agree,
             differ: census.differ,
@@ -131,6 +132,7 @@ impl View {
     /// The view of the node called `node`, at `now` on its time line.
     pub(crate) fn new(node: &str, members: &Members, now: Time) -> View {
         let agreement = members.agreement();
+        let names = Names::of(members);
         View {
             node: node.to_owned(),
             view_id: show_id(members.view_id()),
@@ -141,7 +143,7 @@ impl View {
             failed_lately: agreement.failed,
             differing_at_most: agreement.differing_at_most(),
             census: None,
-            members: members.iter().map(|member| MemberView::new(member, members, now)).collect(),
+            members: members.iter().map(|member| MemberView::new(member, &names, now)).collect(),
             contacts: Vec::new(),
         }
     }
@@ -161,13 +163,13 @@ impl MemberView {
         .collect()
     }
 
-    fn new(member: &Member, members: &Members, now: Time) -> MemberView {
+    fn new(member: &Member, names: &Names<'_>, now: Time) -> MemberView {
         let history = member.accusations().iter().map(|it| ClaimView {
             ago_s: now.since(it.at).as_secs_f64(),
             status: it.status.as_str().to_owned(),
             generation: it.generation,
             incarnation: it.incarnation,
-            accusation: AccusationView::new(it.accuser, it.evidence.as_ref(), members),
+            accusation: AccusationView::new(it.accuser, it.evidence.as_ref(), names),
         });
         let out_of_reach_for = member.out_of_reach_for().iter();
         MemberView {
@@ -179,41 +181,54 @@ impl MemberView {
             generation: member.life().generation,
             incarnation: member.incarnation(),
             tags: member.tags().clone(),
-            accusation: AccusationView::new(member.accuser(), member.evidence(), members),
+            accusation: AccusationView::new(member.accuser(), member.evidence(), names),
             recovering: member.is_recovering(),
             unreachable: member.is_unreachable(),
-            out_of_reach_for: out_of_reach_for.map(|id| name_of(*id, members)).collect(),
+            out_of_reach_for: out_of_reach_for.map(|id| names.name(*id)).collect(),
             history: history.collect(),
         }
     }
 }
 
-/// The name of a member, or its id where it is not known.
-fn name_of(id: MemberId, members: &Members) -> String {
-    let known = members.iter().find(|known| known.id() == id);
-    known.map_or_else(|| id.to_string(), |known| known.name().to_string())
+/// The names of the members by id.
+struct Names<'a>(BTreeMap<MemberId, &'a Name>);
+
+impl<'a> Names<'a> {
+    fn of(members: &'a Members) -> Names<'a> {
+        Names(members.iter().map(|member| (member.id(), member.name())).collect())
+    }
+
+    /// The name of a member, or its id where it is not known.
+    fn name(&self, id: MemberId) -> String {
+        self.0.get(&id).map_or_else(|| id.to_string(), ToString::to_string)
+    }
+
+    /// The same of one whose id begins with these bits.
+    fn beginning(&self, prefix: u32) -> String {
+        let bits = u64::from(prefix) << u32::BITS;
+        let from = MemberId::from_u64(bits.max(1));
+        let to = MemberId::from_u64(bits | u64::from(u32::MAX));
+        let known = from.zip(to).and_then(|(from, to)| self.0.range(from..=to).next());
+        known.map_or_else(|| format!("{prefix:08x}.."), |(_, name)| name.to_string())
+    }
 }
 
 impl AccusationView {
     fn new(
         by: Option<MemberId>,
         evidence: Option<&Evidence>,
-        members: &Members,
+        names: &Names<'_>,
     ) -> Option<AccusationView> {
         if by.is_none() && evidence.is_none() {
             return None;
         }
-        let voter = |prefix: u32| {
-            let begins_so = |id: MemberId| (id.as_u64() >> u32::BITS) as u32 == prefix;
-            let known = members.iter().find(|known| begins_so(known.id()));
-            known.map_or_else(|| format!("{prefix:08x}.."), |known| known.name().to_string())
-        };
+        let voter = |prefix: &u32| names.beginning(*prefix);
         Some(AccusationView {
-            by: by.map(|by| name_of(by, members)),
+            by: by.map(|by| names.name(by)),
             reason: evidence.map(|evidence| evidence.reason.to_string()),
             last_word_s: evidence.map(|evidence| evidence.word_age.as_secs_f64()),
             voters: evidence
-                .map(|evidence| evidence.voters.prefixes().iter().map(|p| voter(*p)).collect())
+                .map(|evidence| evidence.voters.prefixes().iter().map(voter).collect())
                 .unwrap_or_default(),
         })
     }

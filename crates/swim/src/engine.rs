@@ -394,6 +394,12 @@ impl Engine {
     /// [`Error`] names the bound that the new value breaks; nothing is changed.
     pub fn set_own(&mut self, now: Time, change: OwnAttributes) -> Result<(), Error> {
         self.wake(now);
+        let own = self.table.own_attributes();
+        let told = !own.out_of_reach.is_empty() && !matches!(change, OwnAttributes::OutOfReach(_));
+        if told && check_size(&self.config, &change.applied_to(own)).is_err() {
+            // What the application says goes first.
+            self.set_own(now, OwnAttributes::OutOfReach(Vec::new()))?;
+        }
         check_size(&self.config, &change.applied_to(self.table.own_attributes()))?;
         if self.table.set_own(now, &change)? && self.table.standing() == Standing::Member {
             self.tell(now, self.table.own_id(), Lane::Attributes);

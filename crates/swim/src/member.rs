@@ -105,8 +105,8 @@ impl Member {
     }
 
     /// The members that say they cannot reach it for 15 periods or more, in the order of their ids,
-    /// though others can: it is partially reachable. The same in every view. Each names eight at
-    /// most.
+    /// though others can: it is partially reachable. The same in every view while no more than
+    /// 1,024 members say so of anybody. Each names eight at most.
     pub fn out_of_reach_for(&self) -> &[MemberId] {
         &self.seen.out_for
     }

@@ -59,6 +59,9 @@ async fn one_that_moves_is_replaced_and_any_other_tag_means_nothing() {
 async fn a_suspect_stays_and_one_that_failed_goes_and_comes_back_as_another_process() {
     let client = start(node("client"), &[]).await;
     let mut members = ServingMembers::builder(&client).endpoint(address_in_tag("http"));
+    // With nobody else to hear, the client would find itself alone.
+    let _other = start(node("other"), &[&client]).await;
+    until(|| client.members().live_len() == 2).await;
     // A port that drops datagrams rather than refusing them: so it is suspected before it is failed.
     let a = start(replica("a", 1), &[&client]).await;
     let change = within_reason(members.next()).await;
@@ -85,6 +88,21 @@ async fn a_suspect_stays_and_one_that_failed_goes_and_comes_back_as_another_proc
     drop(silent);
     let _a = start(replica("a", 1), &[&client]).await;
     assert_eq!(next(&mut members).await, "+a 1");
+}
+
+#[tokio::test]
+async fn who_hears_nobody_uses_nobody() {
+    let client = start(node("client"), &[]).await;
+    let mut members = ServingMembers::builder(&client).endpoint(address_in_tag("http"));
+    let a = start(replica("a", 1), &[&client]).await;
+    assert_eq!(next(&mut members).await, "+a 1");
+    let address = a.address();
+    a.shutdown().await;
+    let silent = std::net::UdpSocket::bind(address).expect("the port is free");
+    assert_eq!(next(&mut members).await, "-a");
+    let seen = client.member("a").expect("shown");
+    assert!(seen.is_live() && seen.is_unreachable(), "{seen}");
+    drop(silent);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::observers::timing::{
 
 /// Links that are known at once: those to the subjects, also while many are in doubt, and some
 /// others.
-const LINKS_MAX: usize = 64;
+pub(crate) const LINKS_MAX: usize = 64;
 
 /// Phi remembers so many arrivals.
 const ARRIVALS: u16 = 100;

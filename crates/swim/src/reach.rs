@@ -20,11 +20,9 @@ use rand::RngExt;
 
 use crate::engine::Engine;
 use crate::event::Event;
+use crate::links::LINKS_MAX;
 use crate::member::Member;
 use crate::observers::timing::{CONFIRMED_FOR_CONTEST, OWN_LOSS_MAX};
-
-/// The most members that one node finds out of reach, as many as it has links.
-const OUT_MAX: usize = 64;
 
 /// The most members whose word of whom they cannot reach is kept.
 pub(crate) const TELLERS_MAX: usize = 1_024;
@@ -151,7 +149,7 @@ impl Engine {
         let changed = match bad {
             true => {
                 let sound = self.observers.doubt.loss_to_others(id) < OWN_LOSS_MAX;
-                let room = self.reach.out.len() < OUT_MAX;
+                let room = self.reach.out.len() < LINKS_MAX;
                 let new = held && sound && room && !self.reach.out.contains_key(&id);
                 new && self.reach.out.insert(id, now).is_none()
             }

@@ -84,7 +84,7 @@ impl Recovery {
 }
 
 impl Engine {
-    /// A member changed; true if it recovers from now on.
+    /// A member changed: does it recover from now on, or no longer?
     pub(crate) fn follow_recovery(&mut self, now: Time, id: MemberId, kind: ChangeKind) {
         let status = self.table.get(id).map(|record| record.claim.status());
         match (kind, status) {

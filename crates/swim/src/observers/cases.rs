@@ -22,7 +22,7 @@ use headcount_wire::{Body, Target, Verdict};
 use rand::RngExt;
 
 use super::pings::Purpose;
-use super::timing::{ASKED_FIRST, CONFIRMED_FOR_CONTEST, DEPUTIES, REACH, REFUSALS};
+use super::timing::{ASKED_FIRST, CONFIRMED_FOR_CONTEST, DEPUTIES, REACH};
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
 
@@ -404,8 +404,7 @@ impl Engine {
             self.observers.alarm_until = now + timing.alarm();
         }
         case.silent = true;
-        let refusals = case.round.refused + usize::from(refused);
-        if refused && (nobody || refusals >= REFUSALS) {
+        if refused && (nobody || case.round.refused > 0) {
             self.convict(now, subject, &case.verdicts(), Reason::Refused);
             return None;
         }

@@ -24,9 +24,6 @@ pub(crate) const CONFIRMED_FOR_CONTEST: usize = 2;
 /// A refusal counts only after so many datagrams in a row went unanswered.
 pub(crate) const FAILED_DATAGRAMS: u8 = 2;
 
-/// So many that saw a port refuse need not wait.
-pub(crate) const REFUSALS: usize = 2;
-
 /// Beyond this share of lost pings to others, a lost ping says little: it is sent once more.
 pub(crate) const LOSS_DOUBTFUL: f64 = 0.1;
 

@@ -321,6 +321,8 @@ impl Engine {
             self.watch.fired(due, now, self.config.period);
         }
         while let Some(timer) = self.next_due(now) {
+            let routine = matches!(timer, Timer::Period | Timer::Gossip | Timer::Exchange);
+            let calm = routine && self.is_calm();
             match timer {
                 Timer::ProbeTimeout if self.observes() => self.pings_due(now),
                 Timer::ProbeTimeout => self.probe_timed_out(),
@@ -344,7 +346,7 @@ impl Engine {
                 Timer::Quorum => self.ask_voters(now),
                 Timer::Expire => self.expire(now),
             }
-            self.settle(now);
+            self.settle_after(now, calm);
         }
     }
 
@@ -478,23 +480,5 @@ impl Engine {
             DecodeError::ForeignCluster(_) => self.stats.foreign_rejected += 1,
             _ => self.stats.malformed_rejected += 1,
         }
-    }
-
-    /// Brings timers and the view's age in line with what an input changed.
-    pub(crate) fn settle(&mut self, now: Time) {
-        let view_id = self.table.summary().view_id;
-        if view_id != self.view_id {
-            self.view_id = view_id;
-            self.view_changed = now;
-        }
-        if self.observes() {
-            self.timers.set(Timer::ProbeTimeout, self.observers.pings.next_due());
-            self.timers.set(Timer::Observers, self.observers.next_step());
-        }
-        self.timers.set(Timer::Suspicion, self.suspicions.next_deadline());
-        self.timers.set(Timer::Check, self.checks.next_due());
-        self.timers.set(Timer::Relay, self.relays.next_due());
-        self.timers.set(Timer::Expire, self.table.next_expiry());
-        self.follow_quorum(now);
     }
 }

@@ -43,6 +43,7 @@ mod recovery;
 mod relay;
 mod rival;
 mod session;
+mod settle;
 mod shown;
 mod sketching;
 mod stats;

@@ -154,8 +154,9 @@ impl Links {
         }
     }
 
-    pub(crate) fn get(&self, peer: MemberId) -> Link {
-        self.known(peer).copied().unwrap_or(self.unknown)
+    /// The link to `peer`, or one of which nothing is known.
+    pub(crate) fn get(&self, peer: MemberId) -> &Link {
+        self.known(peer).unwrap_or(&self.unknown)
     }
 
     /// The link to `peer`, if it was ever pinged.

@@ -90,7 +90,11 @@ impl Engine {
     /// The next datagram to send.
     pub fn poll_transmit(&mut self, now: Time) -> Option<Transmit> {
         loop {
-            let mut outgoing = self.outbox.waiting.pop_front()?;
+            let Some(mut outgoing) = self.outbox.waiting.pop_front() else {
+                // The next ones use the same memory again.
+                self.outbox.clear();
+                return None;
+            };
             let Some(datagram) = self.pack(now, &mut outgoing) else { continue };
             let bytes = datagram.finish();
             self.stats.datagrams_sent += 1;

@@ -320,6 +320,12 @@ impl Engine {
         }
     }
 
+    /// Whether what was last told still holds.
+    pub(crate) fn follows_quorum(&self, now: Time) -> bool {
+        let quorum = self.quorum(now);
+        self.polls.told.is_none_or(|told| told == (quorum.verdict(now), quorum.excess > 0))
+    }
+
     /// Tells of a verdict that has changed, and sets the timer for the next.
     pub(crate) fn follow_quorum(&mut self, now: Time) {
         self.follow_members(now);

@@ -11,6 +11,16 @@ use crate::observers::opinions::Query;
 use crate::outbox::Outgoing;
 use crate::relay::Asker;
 
+/// Whether a datagram says nothing by which anybody is judged.
+fn tells_of_nobody(datagram: &Datagram) -> bool {
+    let routine = match &datagram.body {
+        Body::Ping { .. } | Body::Compare | Body::Gossip { table: None } => true,
+        Body::Ack { responder, not_me, .. } => responder.is_none() && !not_me,
+        _ => false,
+    };
+    routine && datagram.updates.is_empty()
+}
+
 impl Engine {
     /// Takes in the bytes of one datagram. Junk and other clusters' frames are counted and
     /// dropped; they are never an error.
@@ -18,11 +28,15 @@ impl Engine {
         self.wake(now);
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += bytes.len() as u64;
+        let mut calm = self.is_calm();
         match decode_datagram_with(self.config.cluster, bytes, &self.attributes) {
-            Ok(datagram) => self.receive_datagram(now, from, datagram),
+            Ok(datagram) => {
+                calm &= tells_of_nobody(&datagram);
+                self.receive_datagram(now, from, datagram);
+            }
             Err(error) => self.count_refused(&error),
         }
-        self.settle(now);
+        self.settle_after(now, calm);
     }
 
     fn receive_datagram(&mut self, now: Time, from: SocketAddr, datagram: Datagram) {

@@ -194,7 +194,10 @@ impl Engine {
         match &step {
             StreamStep::Send(bytes) => self.stats.stream_bytes_sent += bytes.len() as u64,
             StreamStep::Receive => {}
-            StreamStep::Close => self.session_over(now, id, None),
+            StreamStep::Close => {
+                self.session_over(now, id, None);
+                self.settle(now);
+            }
         }
         step
     }
@@ -224,6 +227,7 @@ impl Engine {
             StreamEnd::Failed(reason) => SeedError::Unreachable(reason),
         };
         self.session_over(now, id, Some(error));
+        self.settle(now);
     }
 
     /// Tries once to join through `seed`; [`Event::Seed`] tells how it went.

@@ -296,13 +296,14 @@ impl Engine {
             }
         }
         let link = self.links.get(subject);
+        let (refuses, refused) = (link.refuses(), link.is_refused());
         let target = Target::of(subject, case.life);
         for (id, address) in &chosen {
             let body = Body::Query {
                 nonce: case.round.nonce,
                 subject: target,
                 since: now.since(case.silent_since),
-                refused: link.refuses(),
+                refused: refuses,
                 contest: false,
             };
             self.send(Outgoing::new(*address, Some(*id), body));
@@ -311,7 +312,7 @@ impl Engine {
         self.stats.queries_sent += chosen.len() as u64;
         let timing = self.observers.timing;
         let (answer, hasty) = (self.answer_time(subject), self.hasty_time(subject));
-        let wait = match (chosen.is_empty(), link.refuses(), link.is_refused()) {
+        let wait = match (chosen.is_empty(), refuses, refused) {
             (false, false, _) => answer * 2 + timing.margin(),
             (false, true, _) => answer + hasty * 2 + timing.refusal() + timing.margin(),
             // The second ping is to have its time.

@@ -25,6 +25,7 @@ use super::pings::Purpose;
 use super::timing::{CONTEST_PINGS, LOSS_BAD, LOSS_BEYOND, OTHERS, OWN_LOSS_MAX, REACH};
 use crate::engine::Engine;
 use crate::outbox::Outgoing;
+use crate::timers::Timer;
 
 /// The most contests that one node holds at once.
 const CONTESTS_MAX: usize = 4;
@@ -214,6 +215,8 @@ impl Engine {
         if let Some(asker) = asker {
             asker.join(&mut measurement.askers);
         }
+        // An answer in all calm may be why it is measured.
+        self.timers.set(Timer::Observers, self.observers.next_step());
     }
 
     /// Pings that measure, votes that are due, and contests that are over.

@@ -248,12 +248,13 @@ impl Engine {
             let silent = self.held_life(id) == Some(question.life) && !self.is_gated(now);
             let link = self.links.get(id);
             let word = link.acked.map_or(Duration::MAX, |acked| now.since(acked));
+            let refused = silent && link.is_refused();
             if silent && let Some(asked) = self.observers.opinions.asked.get_mut(&id) {
                 asked.confirmed = Some(now);
             }
             let verdict = if silent { Verdict::Confirm } else { Verdict::Abstain };
             for asker in &question.askers {
-                self.say(asker, verdict, word, silent && link.is_refused());
+                self.say(asker, verdict, word, refused);
             }
         }
     }

@@ -197,6 +197,13 @@ impl Engine {
         }
     }
 
+    /// Whether `id` is one of [`Engine::peers`]: as its record says, which was read when it spoke.
+    pub(crate) fn is_peer(&self, id: MemberId) -> bool {
+        let live = self.table.get(id).is_some_and(|record| record.is_live());
+        debug_assert_eq!(live && id != self.table.own_id(), self.peers.contains(id));
+        live && id != self.table.own_id()
+    }
+
     /// `id` is no candidate any more, or another process.
     fn forget_links(&mut self, id: MemberId) {
         self.links.forget(id);

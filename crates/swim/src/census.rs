@@ -137,7 +137,7 @@ impl Engine {
 
     fn tell_census(&mut self, counting: Counting) {
         let own = self.table.summary().view_id as u32;
-        let answers = counting.answers.iter().filter(|(id, _)| self.peers.contains(**id));
+        let answers = counting.answers.iter().filter(|(id, _)| self.is_peer(**id));
         let itself = usize::from(self.table.standing() == Standing::Member);
         let mut census = Census { agree: itself, ..Census::default() };
         let mut others = BTreeSet::new();

@@ -321,8 +321,7 @@ impl Engine {
             self.watch.fired(due, now, self.config.period);
         }
         while let Some(timer) = self.next_due(now) {
-            let routine = matches!(timer, Timer::Period | Timer::Gossip | Timer::Exchange);
-            let calm = routine && self.is_calm();
+            let calm = timer.is_routine() && self.is_calm();
             match timer {
                 Timer::ProbeTimeout if self.observes() => self.pings_due(now),
                 Timer::ProbeTimeout => self.probe_timed_out(),

@@ -156,7 +156,7 @@ impl Engine {
         from: SocketAddr,
     ) -> Vec<MemberId> {
         let sender = heartbeat.sender.id;
-        let peer = self.peers.contains(sender);
+        let peer = self.is_peer(sender);
         if heartbeat.sync == self.table.summary().sync {
             if peer {
                 self.pace.equal(sender);
@@ -205,7 +205,7 @@ impl Engine {
         if equal || self.config.spreads_as_memberlist || !self.takes_part() {
             return Vec::new();
         }
-        if !self.peers.contains(heartbeat.sender.id) || !self.pace.dead_due(now) {
+        if !self.is_peer(heartbeat.sender.id) || !self.pace.dead_due(now) {
             return Vec::new();
         }
         let young = self.config.limits.tombstone_ttl / 2;
@@ -258,7 +258,7 @@ impl Engine {
 
     pub(crate) fn peer_address(&self, id: MemberId) -> Option<SocketAddr> {
         let (_, address) = self.aim_at(id)?;
-        self.peers.contains(id).then_some(address)
+        self.is_peer(id).then_some(address)
     }
 
     /// Tells of these members, or tells the recipient how it is held.

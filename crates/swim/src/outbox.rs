@@ -129,7 +129,7 @@ impl Engine {
             || outgoing.peer.and_then(|peer| self.peer_address(peer)) == Some(outgoing.to);
         if told < outgoing.front.len() && at_home() {
             self.tell_the_rest(outgoing, told);
-        } else if waiting && outgoing.peer.is_some_and(|peer| self.peers.contains(peer)) {
+        } else if waiting && outgoing.peer.is_some_and(|peer| self.is_peer(peer)) {
             self.pack_fresh_claims(now, &mut datagram, faced);
         }
         Some(datagram)

@@ -52,7 +52,7 @@ impl Engine {
         let equal = heartbeat.sync == self.table.summary().sync;
         let sender = heartbeat.sender.id;
         // Who asks, and holds another table, is told this one's hashes, or better.
-        let asks = body == Body::Compare && !equal && self.peers.contains(sender);
+        let asks = body == Body::Compare && !equal && self.is_peer(sender);
         // Who is exchanging tables already is answered by that.
         let exchanging = matches!(
             body,
@@ -73,7 +73,7 @@ impl Engine {
         match body {
             Body::Ping { nonce, target } => {
                 let meant = target == Some(self.own_target().process);
-                if meant && self.peers.contains(sender) {
+                if meant && self.is_peer(sender) {
                     self.watch.graded(now, sender, heartbeat.grade);
                 }
                 return self.answer_ping(from, sender, nonce, target, behind, equal);

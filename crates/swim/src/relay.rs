@@ -89,12 +89,12 @@ impl Engine {
     /// A member asks this node to ping `target`: only if that is a member too, and where the table
     /// has it, so that nobody can aim this node's pings.
     pub(crate) fn relay_ping(&mut self, now: Time, asker: Asker, target: Target, nack: bool) {
-        if !self.peers.contains(asker.id) {
+        if !self.is_peer(asker.id) {
             return;
         }
         let aim = self
             .aim_at(target.id)
-            .filter(|(held, _)| held.process == target.process && self.peers.contains(target.id));
+            .filter(|(held, _)| held.process == target.process && self.is_peer(target.id));
         let Some((_, address)) = aim else {
             // Nothing to relay to, but the asker learns that it is heard.
             if nack {

@@ -31,26 +31,31 @@ impl Engine {
     /// The same after an input that, if `calm`, judged nobody: of many engines in one process most
     /// memory that a calm input reads would be read here.
     pub(crate) fn settle_after(&mut self, now: Time, calm: bool) {
-        if !calm {
+        if !calm || self.isolated {
             return self.settle(now);
         }
-        debug_assert_eq!(self.view_id, self.table.summary().view_id);
-        for (timer, due) in self.judgements() {
-            let due = due.filter(|due| *due < Time::MAX);
-            debug_assert_eq!(self.timers.get(timer), due, "{timer:?}");
-        }
-        debug_assert!(self.follows_quorum(now));
+        debug_assert!(self.is_settled(now), "a calm input judged somebody");
         if self.observes() {
             self.timers.set(Timer::ProbeTimeout, self.observers.pings.next_due());
         }
     }
 
-    /// Whether nobody is being judged, relayed for or counted, so that an input which tells of no
-    /// member leaves it at that.
+    /// Whether nobody is being judged, relayed for, missed or counted, so that an input which tells of
+    /// no member leaves it at that.
     pub(crate) fn is_calm(&self) -> bool {
         let judging = [Timer::Observers, Timer::Suspicion, Timer::Check, Timer::Relay];
-        let counting = self.config.electorate.basis() != Basis::Learned;
-        !counting && !self.isolated && judging.iter().all(|timer| self.timers.get(*timer).is_none())
+        let judged = judging.iter().any(|timer| self.timers.get(*timer).is_some());
+        let counted = self.config.electorate.basis() != Basis::Learned;
+        !judged && !counted && !self.isolated && self.losses.len() == 0
+    }
+
+    /// Whether nothing but the pings is to be brought in line.
+    fn is_settled(&self, now: Time) -> bool {
+        let in_line = |(timer, due): (Timer, Option<Time>)| {
+            self.timers.get(timer) == due.filter(|due| *due < Time::MAX)
+        };
+        let same_view = self.view_id == self.table.summary().view_id;
+        same_view && self.judgements().into_iter().all(in_line) && self.follows_quorum(now)
     }
 
     /// What is due besides pings.

@@ -36,6 +36,11 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
+    /// Whether what happens then judges nobody, as long as nobody is being judged.
+    pub(crate) fn is_routine(self) -> bool {
+        matches!(self, Timer::Period | Timer::Look | Timer::Gossip | Timer::Exchange)
+    }
+
     const ALL: [Timer; 14] = [
         Timer::ProbeTimeout,
         Timer::Period,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use headcount_state::{Agenda, Life, MemberId, Time};
+use headcount_state::{Life, MemberId, Time};
 use headcount_wire::Target;
 
 /// The most pings under way at one node.
@@ -46,30 +46,36 @@ pub(crate) struct Ping {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     ping: Ping,
+    due: Time,
     /// Its time is over; an answer may still come.
     late: bool,
 }
 
-/// The pings under way, by nonce.
+/// The pings under way. Mostly there is one, or none: so they are in lists, which are searched from one
+/// end to the other and keep their memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pings {
-    by_nonce: Agenda<u32, Waiting>,
+    /// Side by side with `waiting`.
+    nonces: Vec<u32>,
+    waiting: Vec<Waiting>,
+    /// In order.
+    due: Vec<(Time, u32)>,
 }
 
 impl Pings {
     /// Remembers a ping; false when too many are under way.
     pub(crate) fn insert(&mut self, nonce: u32, ping: Ping) -> bool {
-        if self.by_nonce.len() >= PINGS_MAX || self.by_nonce.contains(nonce) {
+        if self.len() >= PINGS_MAX || self.place(nonce).is_some() {
             return false;
         }
-        self.by_nonce.insert(nonce, Waiting { ping, late: false }, ping.sent + ping.timeout);
+        self.put(nonce, Waiting { ping, due: ping.sent + ping.timeout, late: false });
         true
     }
 
     /// Takes out the ping that an answer of `responder` is for.
     pub(crate) fn answered(&mut self, nonce: u32, responder: MemberId) -> Option<Ping> {
-        let it = self.by_nonce.get(nonce).is_some_and(|w| w.ping.target.id == responder);
-        if it { self.take(nonce) } else { None }
+        let ping = self.waiting[self.place(nonce)?].ping;
+        if ping.target.id == responder { self.take(nonce) } else { None }
     }
 
     /// Takes out the ping that another process answers than the one that was meant: by datagram
@@ -79,45 +85,66 @@ impl Pings {
         nonce: u32,
         from: Option<SocketAddr>,
     ) -> Option<Ping> {
-        let ping = self.by_nonce.get(nonce)?.ping;
+        let ping = self.waiting[self.place(nonce)?].ping;
         let there = from.is_none_or(|from| from == ping.address);
         if there { self.take(nonce) } else { None }
     }
 
     /// Takes out a ping.
     pub(crate) fn take(&mut self, nonce: u32) -> Option<Ping> {
-        self.by_nonce.remove(nonce).map(|waiting| waiting.ping)
+        self.remove(nonce).map(|waiting| waiting.ping)
     }
 
     /// The next ping that is late. Its answer is waited for until `patience` says.
     pub(crate) fn pop_late(&mut self, now: Time, patience: impl Fn(&Ping) -> Time) -> Option<Ping> {
-        while let Some((nonce, mut waiting)) = self.by_nonce.pop_due(now) {
-            if waiting.late {
-                continue;
+        while let Some((_, nonce)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
+            let Waiting { ping, late, .. } = self.remove(nonce)?;
+            if !late {
+                self.put(nonce, Waiting { ping, due: patience(&ping).max(now), late: true });
+                return Some(ping);
             }
-            waiting.late = true;
-            let (ping, until) = (waiting.ping, patience(&waiting.ping).max(now));
-            self.by_nonce.insert(nonce, waiting, until);
-            return Some(ping);
         }
         None
     }
 
     /// Whether an answer of `peer` is still in time.
     pub(crate) fn waits_for(&self, peer: MemberId) -> bool {
-        self.by_nonce.iter().any(|(_, w)| w.ping.target.id == peer && !w.late)
+        self.waiting.iter().any(|w| w.ping.target.id == peer && !w.late)
     }
 
     pub(crate) fn next_due(&self) -> Option<Time> {
-        self.by_nonce.next_due()
+        self.due.first().map(|(due, _)| *due)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.by_nonce.len()
+        self.nonces.len()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.by_nonce.clear();
+        self.nonces.clear();
+        self.waiting.clear();
+        self.due.clear();
+    }
+
+    fn place(&self, nonce: u32) -> Option<usize> {
+        self.nonces.iter().position(|held| *held == nonce)
+    }
+
+    fn put(&mut self, nonce: u32, waiting: Waiting) {
+        let due = (waiting.due, nonce);
+        self.nonces.push(nonce);
+        self.waiting.push(waiting);
+        self.due.insert(self.due.partition_point(|before| *before < due), due);
+    }
+
+    fn remove(&mut self, nonce: u32) -> Option<Waiting> {
+        let place = self.place(nonce)?;
+        self.nonces.swap_remove(place);
+        let waiting = self.waiting.swap_remove(place);
+        if let Ok(at) = self.due.binary_search(&(waiting.due, nonce)) {
+            self.due.remove(at);
+        }
+        Some(waiting)
     }
 }
 

@@ -58,10 +58,10 @@ impl Engine {
     /// Whether the accuser and another voter watch the member, as this node sees the ring.
     fn is_quorum(&self, id: MemberId, accuser: Option<MemberId>, evidence: &Evidence) -> bool {
         let (mut voters, mut accused) = (0, false);
-        for observer in self.table.live_before(id).take(REACH) {
+        self.table.live_before(id).take(REACH).any(|observer| {
             accused |= Some(observer) == accuser;
             voters += usize::from(evidence.voters.contains(observer));
-        }
-        accused && voters > 1
+            accused && voters > 1
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! `headcount sim bench`: how fast simulations are, beside an event loop that only queues.
 
 mod count;
+mod lines;
 
 use std::process::{self, Stdio};
 use std::time::{Duration, Instant};
@@ -28,8 +29,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 
-    /// Counts instructions, too: plays each twice more under valgrind, which takes minutes. Of those
-    /// with 10,000 nodes only if `--only` names it
+    /// Counts instructions and lines of memory, too: plays each twice more under valgrind, which takes
+    /// minutes. Of those with 10,000 nodes only if `--only` names it
     #[arg(long)]
     count: bool,
 
@@ -41,6 +42,8 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 }
+
+const MIB: f64 = 1_048_576.0;
 
 /// What is counted without being asked for by name.
 const COUNTED_NODES_MAX: usize = 1_000;
@@ -68,6 +71,12 @@ struct Measured {
     times_bare: f64,
     /// How many instructions one event took, if they were counted.
     event_instructions: Option<f64>,
+    /// How many lines of memory it read or wrote that were not in a cache of 1 MiB, if they were
+    /// counted.
+    event_lines: Option<f64>,
+    /// How long it takes to read a line at random of as much memory as the process had, up to
+    /// 1 GiB, in nanoseconds.
+    line_ns: Option<f64>,
     /// The most memory that the process had up to the end of the simulation, in MiB, where the
     /// system says so.
     peak_memory_mib: Option<f64>,
@@ -123,13 +132,14 @@ fn counted(benchmark: &Benchmark, measured: Measured, wanted: bool) -> Measured 
         return measured;
     }
     output::note(&format!("counting {name}"));
-    match count::instructions(benchmark) {
-        Ok(instructions) => {
-            let by_event = instructions as f64 / measured.events as f64;
-            Measured { event_instructions: Some(by_event), ..measured }
+    match count::count(benchmark) {
+        Ok(counted) => {
+            let by_event = |count: u64| Some(count as f64 / measured.events as f64);
+            let event_instructions = by_event(counted.instructions);
+            Measured { event_instructions, event_lines: by_event(counted.lines), ..measured }
         }
         Err(why) => {
-            output::note(&format!("instructions of {name} are not counted: {why}"));
+            output::note(&format!("instructions and lines of {name} are not counted: {why}"));
             measured
         }
     }
@@ -150,6 +160,8 @@ fn measure(benchmark: &Benchmark) -> Result<Measured, Failure> {
     let (wall_s, processor_s) = began.passed();
     let log = simulation.end_event_log();
     let peak_memory_mib = peak_memory_mib();
+    drop(simulation);
+    let line_ns = peak_memory_mib.map(|mib| lines::line_ns((mib * MIB) as usize));
 
     let began = Stopwatch::start();
     let mut bare_events = 0;
@@ -173,6 +185,8 @@ fn measure(benchmark: &Benchmark) -> Result<Measured, Failure> {
         bare_event_ns,
         times_bare: event_ns / bare_event_ns,
         event_instructions: None,
+        event_lines: None,
+        line_ns,
         peak_memory_mib,
     })
 }
@@ -188,6 +202,8 @@ fn show(measured: &[Measured]) -> String {
         "bare loop",
         "times bare",
         "instructions per event",
+        "lines per event",
+        "ns per line",
         "peak MiB",
     ];
     let row = |m: &Measured| {
@@ -201,6 +217,8 @@ fn show(measured: &[Measured]) -> String {
             format!("{:.0}", m.bare_event_ns),
             format!("{:.1}", m.times_bare),
             m.event_instructions.map_or("-".to_owned(), |each| format!("{each:.0}")),
+            m.event_lines.map_or("-".to_owned(), |each| format!("{each:.1}")),
+            m.line_ns.map_or("-".to_owned(), |ns| format!("{ns:.0}")),
             m.peak_memory_mib.map_or("-".to_owned(), |mib| format!("{mib:.0}")),
         ]
     };
@@ -238,5 +256,5 @@ fn peak_memory_mib() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kib / 1_024.0)
+    Some(kib * 1_024.0 / MIB)
 }

@@ -45,7 +45,7 @@ impl Mapping {
         self.state = self.state.wrapping_add(GOLDEN);
         let random = f64::from((mix(self.state) >> 32) as u32) + 1.0;
         let farther = TWO_16 / random.sqrt();
-        let next = ((self.at as f64 + 1.5) * farther - 1.5).ceil() as usize;
+        let next = round_up((self.at as f64 + 1.5) * farther - 1.5);
         self.at = next.max(self.at + 1);
     }
 
@@ -60,6 +60,13 @@ impl Mapping {
             Some(at)
         })
     }
+}
+
+/// The least integer that is not less than `value`, which is not negative and far below 2^53: where
+/// the machine has no instruction for it, the library's function takes a tenth of all time.
+fn round_up(value: f64) -> usize {
+    let whole = value as usize;
+    whole + usize::from((whole as f64) < value)
 }
 
 /// The output function of the generator (as [`GOLDEN`]).
@@ -89,6 +96,15 @@ mod tests {
             let met = hits[first as usize..last as usize].iter().sum::<u32>();
             let ratio = f64::from(met) / f64::from(elements) / expected;
             assert!((0.96..1.04).contains(&ratio), "{first} to {last}: {ratio}");
+        }
+    }
+
+    #[test]
+    fn rounding_up_is_what_the_library_does() {
+        let values = (0..200_000_u32).map(|n| f64::from(n) / 64.0);
+        let large = (0..1_000_u32).map(|n| 4.0e8 + f64::from(n) / 8.0);
+        for value in values.chain(large).chain([0.0, 0.5, 1.0 - 1e-16, 1.0 + 1e-15]) {
+            assert_eq!(round_up(value), value.ceil() as usize, "{value}");
         }
     }
 

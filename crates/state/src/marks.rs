@@ -21,6 +21,9 @@ use crate::sketch::{Marked, SKETCH_SYMBOLS_MAX, Symbol};
 use crate::summary::Summary;
 use crate::table::Table;
 
+/// A table that is asked for symbols has so many at first: 3 KiB.
+const SYMBOLS_MIN: usize = 256;
+
 /// Who lacks word of a member of which two tables hold different versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lacking {
@@ -60,13 +63,16 @@ fn marked_of(record: Record<'_>) -> Option<Marked> {
 impl Table {
     /// The first coded symbols of the live records' marks, at most [`SKETCH_SYMBOLS_MAX`].
     ///
-    /// O(n) when more are asked for than ever before. From then on they are kept up to date, in
-    /// O(log symbols) per change; a table that is never asked pays nothing.
+    /// O(n) when more are asked for than there are: then there are four times as many. From then on
+    /// they are kept up to date, in O(log symbols) per change; a table that is never asked pays nothing.
     pub fn sketch(&mut self, symbols: usize) -> &[Symbol] {
         let symbols = symbols.min(SKETCH_SYMBOLS_MAX);
-        if symbols > self.sketch.symbols().len() {
+        let held = self.sketch.symbols().len();
+        if symbols > held {
+            // Many symbols take hardly longer than few: what counts is how often all members are visited.
+            let len = symbols.next_power_of_two().max(SYMBOLS_MIN).max(held * 4);
             let mut sketch = std::mem::take(&mut self.sketch);
-            sketch.grow(symbols.next_power_of_two(), self.records().filter_map(marked_of));
+            sketch.grow(len, self.records().filter_map(marked_of));
             self.sketch = sketch;
         }
         &self.sketch.symbols()[..symbols]

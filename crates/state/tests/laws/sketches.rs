@@ -213,8 +213,10 @@ fn a_table_that_is_never_asked_for_its_sketch_pays_nothing() {
     let before = table.heap_bytes();
     assert_eq!(table.sketch(0), []);
     assert_eq!(table.heap_bytes(), before);
-    table.sketch(100);
-    assert_eq!(table.heap_bytes(), before + 128 * 12, "the next power of two, of 12 bytes each");
+    for (asked, held) in [(100, 256), (256, 256), (257, 1_024), (3_000, 4_096)] {
+        table.sketch(asked);
+        assert_eq!(table.heap_bytes(), before + held * 12, "{asked} asked for");
+    }
     assert_eq!(table.sketch(usize::MAX).len(), SKETCH_SYMBOLS_MAX);
     assert_eq!(table.heap_bytes(), before + SKETCH_SYMBOLS_MAX * 12);
 }

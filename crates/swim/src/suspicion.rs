@@ -141,6 +141,11 @@ impl Suspicions {
         same.then_some(suspicion.started)
     }
 
+    /// Since when a member is suspected here.
+    pub(crate) fn since(&self, subject: MemberId) -> Option<Time> {
+        self.running.get(subject).map(|suspicion| suspicion.started)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.running.len()
     }

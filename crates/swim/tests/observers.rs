@@ -637,6 +637,39 @@ fn a_clock_that_reads_anything_changes_nobodys_pings() {
     }
 }
 
+/// The first observer of a member is told of a suspicion just before its turn comes round, so that its
+/// own last word is old, and hears only one whose word is nearly as old.
+#[test]
+fn a_suspicion_can_be_refuted_for_a_while_however_old_the_last_word_is() {
+    let mut net = Net::settled(12);
+    let ring = Ring::new(net.engine(0).table(), OBSERVERS);
+    let observers: Vec<usize> =
+        ring.observers(id(1), OBSERVERS, |_| false).iter().map(place_of).collect();
+    let subject = Target::of(id(1), net.engine(1).table().own_life()).process;
+    let pinged = |net: &Net, by: usize| {
+        let ping =
+            |body: &Body| matches!(body, Body::Ping { target, .. } if *target == Some(subject));
+        let mut pings = net.log.iter().filter(|(_, at, d)| *at == by && ping(&d.body));
+        pings.next_back().map(|(at, _, _)| *at)
+    };
+    let first = observers[0];
+    let end = net.now + secs(9);
+    assert!(net.run_until(end, |net| pinged(net, first).is_some()));
+    net.run(Duration::from_millis(6_900));
+    let others = observers.iter().copied().filter(|at| *at != first);
+    let next = others.min_by_key(|at| pinged(&net, *at)).expect("seven others");
+    net.passes = Box::new(move |from, to| {
+        from != 1 && to != 1 && (from == first) <= (to == next) && (to == first) <= (from == next)
+    });
+    let told = net.now;
+    let evidence =
+        Evidence { reason: Reason::Silent, word_age: secs(6), voters: Voters::of([id(BROKEN)]) };
+    tell(&mut net, first, 1, Status::Suspect, slanders()[0], Some(evidence));
+    net.run(secs(3));
+    let failed = *times(&net, 1, is_failed).get(&first).expect("nobody vouches");
+    assert!(failed.since(told) >= config().detection_time / 4, "after {:?}", failed.since(told));
+}
+
 /// Two hosts die; their processes start again, each where the other was, and are found there before
 /// anybody has told of them.
 #[test]
@@ -685,4 +718,8 @@ fn who_meets_another_process_again_and_again_waits_no_longer() {
 
 fn is_restarted(event: &Event) -> bool {
     matches!(event, Event::Restarted(_))
+}
+
+fn place_of(member: &MemberId) -> usize {
+    (0..40).find(|at| id(*at) == *member).expect("one of them")
 }

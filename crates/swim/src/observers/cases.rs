@@ -344,7 +344,10 @@ impl Engine {
             (true, _, _) => timing.refusal(),
         };
         case.stage = stage;
-        if stage == Stage::Last { (now + wait).max(self.deadline(case)) } else { now + wait }
+        match stage {
+            Stage::Last => (now + wait).max(self.deadline(subject, case)),
+            _ => now + wait,
+        }
     }
 
     fn whom_to_ask(
@@ -398,10 +401,13 @@ impl Engine {
         chosen.into_iter().filter_map(address).collect()
     }
 
-    /// When the detection time since the last word of the subject is over; of two members the other
-    /// is given twice the time, since there is nobody to ask.
-    fn deadline(&self, case: &Case) -> Time {
-        case.word.max(case.floor) + self.time_given() + case.after
+    /// When the detection time since the last word of the subject is over, and its suspicion could have
+    /// been refuted; of two members the other is given twice the time, since there is nobody to ask.
+    fn deadline(&self, subject: MemberId, case: &Case) -> Time {
+        let over = case.word.max(case.floor) + self.time_given() + case.after;
+        let suspected = self.suspicions.since(subject);
+        let refutable = suspected.map(|since| since + self.observers.timing.refutable());
+        refutable.map_or(over, |refutable| refutable.max(over))
     }
 
     fn time_given(&self) -> Duration {
@@ -444,7 +450,7 @@ impl Engine {
             case.stage = if case.stage == Stage::Last { Stage::Suspected } else { Stage::Private };
             return Some(now + timing.period);
         }
-        let deadline = self.deadline(case);
+        let deadline = self.deadline(subject, case);
         let public = deadline - self.time_given() / 2;
         if case.stage == Stage::Last && now >= deadline {
             self.convict(now, subject, &case.verdicts(), Reason::Silent);
@@ -461,7 +467,7 @@ impl Engine {
         }
         self.accuse_with(now, subject, &case.verdicts(), Status::Suspect, Reason::Silent);
         case.stage = Stage::Suspected;
-        Some((deadline - last).max(now))
+        Some((self.deadline(subject, case) - last).max(now))
     }
 
     pub(crate) fn convict(

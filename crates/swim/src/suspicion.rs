@@ -146,6 +146,11 @@ impl Suspicions {
         self.running.get(subject).map(|suspicion| suspicion.started)
     }
 
+    /// Whether `accuser` is one of those who say so.
+    pub(crate) fn is_accused_by(&self, subject: MemberId, accuser: MemberId) -> bool {
+        self.running.get(subject).is_some_and(|suspicion| suspicion.accusers.contains(&accuser))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.running.len()
     }

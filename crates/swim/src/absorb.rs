@@ -105,7 +105,13 @@ impl Engine {
             self.forget_links(id);
         }
         self.observers.follow_claim(&claim);
+        let refuted =
+            kind == ChangeKind::Refuted && self.suspicions.is_accused_by(id, self.table.own_id());
         self.follow_suspicion(now, claim, accuser);
+        if refuted && self.observes() {
+            // It lives, and nobody reached it for half of the detection time.
+            self.hold_contest(now, id, claim.life());
+        }
         let was_checked = self.follow_check(id);
         self.take_down(id, kind);
         self.follow_recovery(now, id, kind);

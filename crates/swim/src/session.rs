@@ -295,6 +295,8 @@ impl Engine {
         session.said_hello = !serving || session.greeted;
         let purpose = match session.role {
             Role::Probe { nonce, target } if !said_hello => {
+                let patience = self.observers.timing.patience();
+                self.observers.pings.goes(nonce, now, patience);
                 return self.send_frame(now, Frame::Ping { nonce, target: target.process });
             }
             Role::Probe { .. } => return StreamStep::Receive,

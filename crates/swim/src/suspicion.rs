@@ -141,6 +141,16 @@ impl Suspicions {
         same.then_some(suspicion.started)
     }
 
+    /// Since when a member is suspected here.
+    pub(crate) fn since(&self, subject: MemberId) -> Option<Time> {
+        self.running.get(subject).map(|suspicion| suspicion.started)
+    }
+
+    /// Whether `accuser` is one of those who say so.
+    pub(crate) fn is_accused_by(&self, subject: MemberId, accuser: MemberId) -> bool {
+        self.running.get(subject).is_some_and(|suspicion| suspicion.accusers.contains(&accuser))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.running.len()
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use headcount_fanout::Ring;
 use headcount_state::{Evidence, MemberId, Reason, Standing, Status, Time, Update, Voters};
-use headcount_swim::{Config, Detector, Event};
-use headcount_wire::{Body, Heartbeat};
-use net::{Net, config, id};
+use headcount_swim::{Config, Detector, Engine, Event};
+use headcount_wire::{Body, Heartbeat, Target};
+use net::{Net, address, config, id, identity, name};
 
 /// How many watch each member.
 const OBSERVERS: usize = 8;
@@ -635,4 +635,91 @@ fn a_clock_that_reads_anything_changes_nobodys_pings() {
             assert!(off <= 6, "n{at} sent {wrong} in place of {right}");
         }
     }
+}
+
+/// The first observer of a member is told of a suspicion just before its turn comes round, so that its
+/// own last word is old, and hears only one whose word is nearly as old.
+#[test]
+fn a_suspicion_can_be_refuted_for_a_while_however_old_the_last_word_is() {
+    let mut net = Net::settled(12);
+    let ring = Ring::new(net.engine(0).table(), OBSERVERS);
+    let observers: Vec<usize> =
+        ring.observers(id(1), OBSERVERS, |_| false).iter().map(place_of).collect();
+    let subject = Target::of(id(1), net.engine(1).table().own_life()).process;
+    let pinged = |net: &Net, by: usize| {
+        let ping =
+            |body: &Body| matches!(body, Body::Ping { target, .. } if *target == Some(subject));
+        let mut pings = net.log.iter().filter(|(_, at, d)| *at == by && ping(&d.body));
+        pings.next_back().map(|(at, _, _)| *at)
+    };
+    let first = observers[0];
+    let end = net.now + secs(9);
+    assert!(net.run_until(end, |net| pinged(net, first).is_some()));
+    net.run(Duration::from_millis(6_900));
+    let others = observers.iter().copied().filter(|at| *at != first);
+    let next = others.min_by_key(|at| pinged(&net, *at)).expect("seven others");
+    net.passes = Box::new(move |from, to| {
+        from != 1 && to != 1 && (from == first) <= (to == next) && (to == first) <= (from == next)
+    });
+    let told = net.now;
+    let evidence =
+        Evidence { reason: Reason::Silent, word_age: secs(6), voters: Voters::of([id(BROKEN)]) };
+    tell(&mut net, first, 1, Status::Suspect, slanders()[0], Some(evidence));
+    net.run(secs(3));
+    let failed = *times(&net, 1, is_failed).get(&first).expect("nobody vouches");
+    assert!(failed.since(told) >= config().detection_time / 4, "after {:?}", failed.since(told));
+}
+
+/// Two hosts die; their processes start again, each where the other was, and are found there before
+/// anybody has told of them.
+#[test]
+fn who_finds_another_process_gives_word_of_a_restart_elsewhere_time_to_arrive() {
+    let mut net = Net::settled(12);
+    for (place, other) in [(3, 7), (7, 3)] {
+        net.kill(place);
+        let own = identity(&name(place), address(other), 2_000, 900 + place as u64);
+        net.engines[place] = Some(Engine::new(config(), own, 9, net.now).expect("an engine"));
+    }
+    let found = |net: &Net| net.events.iter().any(|(_, _, event)| is_restarted(event));
+    let end = net.now + secs(5);
+    assert!(net.run_until(end, found), "one of them, by its answer");
+    let known = |net: &Net| {
+        let told = |of| times(net, of, is_restarted).into_keys();
+        [3, 7].map(|of| told(of).filter(|at| ![3, 7].contains(at)).count())
+    };
+    assert!(known(&net).contains(&0), "and not the other");
+    net.join(3, 0);
+    net.join(7, 0);
+    net.run(secs(10));
+    assert_eq!(known(&net), [10, 10]);
+    assert_eq!(wronged(&net, is_failed, &[]), Vec::<String>::new());
+    assert!((0..12).all(|at| net.count(at, Status::Alive) == 12));
+}
+
+#[test]
+fn who_meets_another_process_again_and_again_waits_no_longer() {
+    let mut net = Net::settled(12);
+    let subject = Target::of(id(3), net.engine(3).table().own_life());
+    net.kill(3);
+    let own = identity("usurper", address(3), 1, 700);
+    net.engines[3] = Some(Engine::new(config(), own, 9, net.now).expect("an engine"));
+    // It hears of this one's end from nobody else, and is asked about it all the time.
+    net.passes = Box::new(|from, to| [from, to] == [0, 3] || [from, to] == [3, 0]);
+    for nonce in 0..6 {
+        let since = Duration::ZERO;
+        let body = Body::Query { nonce, subject, since, refused: false, contest: false };
+        let asked = net::datagram(net.engine(1), config().cluster, &body, &[]);
+        let now = net.now;
+        net.engine(0).receive(now, address(1), &asked);
+        net.run(config().period / 5);
+    }
+    assert_eq!(net.status(0, 3), Some(Status::Failed));
+}
+
+fn is_restarted(event: &Event) -> bool {
+    matches!(event, Event::Restarted(_))
+}
+
+fn place_of(member: &MemberId) -> usize {
+    (0..40).find(|at| id(*at) == *member).expect("one of them")
 }

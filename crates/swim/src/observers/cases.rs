@@ -8,6 +8,7 @@
 //!      before half the detection time     private, weighed again then
 //!      after it                           suspect, for all to know
 //!      at its end, all asked once more    nobody vouches, one confirms ──> failed: silent
+//!   another process is where it was ── half a period, for word of where it is now ──> failed
 //!   suspected by another ── backup, a little after its time is over ──> all asked, as above
 //! ```
 //! An answer of the member at any time ends its case.
@@ -54,6 +55,8 @@ enum Stage {
     Suspected,
     /// All are asked for the last time.
     Last,
+    /// Another process answers at its address: it is gone, or elsewhere, and word of that is on its way.
+    Replaced,
 }
 
 /// What those said who were asked.
@@ -123,6 +126,11 @@ impl Cases {
         self.open.get(subject).is_some_and(|case| case.silent)
     }
 
+    /// Whether another process has been met in place of the subject.
+    fn is_replaced(&self, subject: MemberId) -> bool {
+        self.open.get(subject).is_some_and(|case| case.stage == Stage::Replaced)
+    }
+
     /// The subject has answered what was sent to it then.
     pub(crate) fn answered(&mut self, subject: MemberId, sent: Time) {
         if self.open.get(subject).is_some_and(|case| sent >= case.silent_since) {
@@ -176,7 +184,7 @@ impl Cases {
         let settled = match case.stage {
             Stage::First | Stage::Rest | Stage::Deputies => round.asked.is_empty(),
             Stage::Last => round.vouched > 0,
-            Stage::Port | Stage::Private | Stage::Suspected => false,
+            Stage::Port | Stage::Private | Stage::Suspected | Stage::Replaced => false,
         };
         if settled {
             self.open.reschedule(subject, now);
@@ -245,6 +253,19 @@ impl Engine {
         self.observers.cases.open(claim.id, case, due);
     }
 
+    /// Another process answers where a member was. If it was started again elsewhere, word of that comes
+    /// first, and its end is no failure.
+    pub(crate) fn replaced(&mut self, now: Time, subject: MemberId, life: Life) {
+        if self.held_life(subject) != Some(life) || self.observers.cases.is_replaced(subject) {
+            return;
+        }
+        let mut case = Case::new(life, now, now, Stage::Replaced);
+        case.silent = true;
+        let due = now + self.observers.timing.replaced();
+        self.observers.cases.close(subject);
+        self.observers.cases.open(subject, case, due);
+    }
+
     pub(crate) fn receive_opinion(&mut self, now: Time, from: MemberId, nonce: u32, it: Opinion) {
         if self.receive_support(now, from, nonce) || self.receive_vote(now, from, nonce, it.verdict)
         {
@@ -274,6 +295,10 @@ impl Engine {
         match case.stage {
             Stage::Port | Stage::Private => Some(self.ask(now, subject, case, Stage::First)),
             Stage::Suspected => Some(self.ask(now, subject, case, Stage::Last)),
+            Stage::Replaced => {
+                self.accuse(now, subject, case.life, Status::Failed);
+                None
+            }
             Stage::First if case.round.vouched == 0 => {
                 Some(self.ask(now, subject, case, Stage::Rest))
             }
@@ -320,7 +345,10 @@ impl Engine {
             (true, _, _) => timing.refusal(),
         };
         case.stage = stage;
-        if stage == Stage::Last { (now + wait).max(self.deadline(case)) } else { now + wait }
+        match stage {
+            Stage::Last => (now + wait).max(self.deadline(subject, case)),
+            _ => now + wait,
+        }
     }
 
     fn whom_to_ask(
@@ -374,10 +402,13 @@ impl Engine {
         chosen.into_iter().filter_map(address).collect()
     }
 
-    /// When the detection time since the last word of the subject is over; of two members the other
-    /// is given twice the time, since there is nobody to ask.
-    fn deadline(&self, case: &Case) -> Time {
-        case.word.max(case.floor) + self.time_given() + case.after
+    /// When the detection time since the last word of the subject is over, and its suspicion could have
+    /// been refuted; of two members the other is given twice the time, since there is nobody to ask.
+    fn deadline(&self, subject: MemberId, case: &Case) -> Time {
+        let over = case.word.max(case.floor) + self.time_given() + case.after;
+        let suspected = self.suspicions.since(subject);
+        let refutable = suspected.map(|since| since + self.observers.timing.refutable());
+        refutable.map_or(over, |refutable| refutable.max(over))
     }
 
     fn time_given(&self) -> Duration {
@@ -420,7 +451,7 @@ impl Engine {
             case.stage = if case.stage == Stage::Last { Stage::Suspected } else { Stage::Private };
             return Some(now + timing.period);
         }
-        let deadline = self.deadline(case);
+        let deadline = self.deadline(subject, case);
         let public = deadline - self.time_given() / 2;
         if case.stage == Stage::Last && now >= deadline {
             self.convict(now, subject, &case.verdicts(), Reason::Silent);
@@ -437,7 +468,7 @@ impl Engine {
         }
         self.accuse_with(now, subject, &case.verdicts(), Status::Suspect, Reason::Silent);
         case.stage = Stage::Suspected;
-        Some((deadline - last).max(now))
+        Some((self.deadline(subject, case) - last).max(now))
     }
 
     pub(crate) fn convict(

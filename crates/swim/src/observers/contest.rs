@@ -1,10 +1,13 @@
 //! Contests: a link that is bad for most observers, though some word gets through.
 //!
 //! ```text
-//!   one vouches, two confirm ──> all observers ping the subject ten times, half a period apart
+//!   one vouches, two confirm ─────┐
+//!   a suspicion is refuted ───────┼─> all observers ping the subject ten times, half a period apart
+//!   one observer finds it bad ────┘
 //!     each votes   bad: it lost most, and clearly more than on its other links
 //!     two thirds bad, of more than half ──> members at random do the same
 //!       four fifths bad                 ──> failed: link
+//!       two thirds bad                  ──> once more, and both answers count: as above
 //!     anything else                     ──> nothing, and no contest for a while
 //! ```
 //! Opinions are asked for at bad moments; a scheduled measurement is not, so it is fair. The observers
@@ -53,11 +56,36 @@ struct Contest {
     waiting: Vec<MemberId>,
     /// How many may vote.
     voters: usize,
-    /// Who found the link bad among the observers, once others are asked.
-    observers_bad: Option<Vec<MemberId>>,
+    /// Once others than the observers are asked.
+    others: Option<Others>,
     good: usize,
     bad: Vec<MemberId>,
     due: Time,
+}
+
+/// What members at random are asked after.
+#[derive(Clone, Debug)]
+struct Others {
+    /// The observers that found the link bad.
+    observers_bad: Vec<MemberId>,
+    /// Whether it is for the second time.
+    again: bool,
+}
+
+impl Contest {
+    /// One in which nobody has been asked yet.
+    fn new(life: Life, others: Option<Others>) -> Contest {
+        Contest {
+            nonce: 0,
+            life,
+            waiting: Vec::new(),
+            voters: 0,
+            others,
+            good: 0,
+            bad: Vec::new(),
+            due: Time::ZERO,
+        }
+    }
 }
 
 /// Contests that this node holds, and links that it measures, by subject.
@@ -154,8 +182,13 @@ impl Engine {
         let doubted = |id: MemberId| id == own || self.is_doubted(id);
         let observers = self.ring().observers(subject, REACH, doubted);
         self.stats.contests += 1;
-        self.ask_for_votes(now, subject, life, observers, None);
+        self.ask_for_votes(now, subject, Contest::new(life, None), observers);
         self.measure(now, subject, life, None);
+    }
+
+    /// Whether this node is an observer of a member.
+    fn watches(&self, subject: MemberId) -> bool {
+        self.observers.subjects.contains(&subject)
     }
 
     /// Asks others to measure their links to a member.
@@ -163,29 +196,25 @@ impl Engine {
         &mut self,
         now: Time,
         subject: MemberId,
-        life: Life,
+        mut contest: Contest,
         whom: Vec<MemberId>,
-        observers_bad: Option<Vec<MemberId>>,
     ) {
-        let nonce = self.rng.random();
-        let target = Target::of(subject, life);
-        let mut waiting = Vec::new();
+        contest.nonce = self.rng.random();
+        let target = Target::of(subject, contest.life);
         for id in whom {
             let Some(address) = self.peer_address(id) else { continue };
             let body = Body::Query {
-                nonce,
+                nonce: contest.nonce,
                 subject: target,
                 since: Duration::ZERO,
                 refused: false,
                 contest: true,
             };
             self.send(Outgoing::new(address, Some(id), body));
-            waiting.push(id);
+            contest.waiting.push(id);
         }
-        let voters = waiting.len() + usize::from(observers_bad.is_none());
-        let due = now + self.config.period * (CONTEST_PINGS / 2 + 2);
-        let bad = Vec::new();
-        let contest = Contest { nonce, life, waiting, voters, observers_bad, good: 0, bad, due };
+        contest.voters += contest.waiting.len() + usize::from(contest.others.is_none());
+        contest.due = now + self.config.period * (CONTEST_PINGS / 2 + 2);
         self.observers.contests.held.insert(subject, contest);
     }
 
@@ -233,7 +262,7 @@ impl Engine {
             held.iter().filter(|(_, contest)| due(contest.due)).map(|(id, _)| *id).collect();
         for subject in over {
             if let Some(contest) = self.observers.contests.held.remove(&subject) {
-                self.tally(now, subject, &contest);
+                self.tally(now, subject, contest);
             }
         }
     }
@@ -268,7 +297,11 @@ impl Engine {
         let own = self.table.own_id();
         self.vote(now, subject, own, verdict);
         if verdict != Verdict::Abstain {
-            self.link_measured(now, subject, verdict == Verdict::Confirm);
+            let bad = verdict == Verdict::Confirm;
+            self.link_measured(now, subject, bad);
+            if bad && self.watches(subject) {
+                self.hold_contest(now, subject, measurement.life);
+            }
         }
     }
 
@@ -292,9 +325,11 @@ impl Engine {
         let own = self.table.own_id();
         let Some(contest) = self.observers.contests.held.get_mut(&subject) else { return };
         let waited_for = contest.waiting.iter().position(|id| *id == from);
+        // What this node measures while others are asked is for another purpose.
+        let votes_itself = contest.others.is_none();
         match waited_for {
             Some(place) => drop(contest.waiting.swap_remove(place)),
-            None if from == own => {}
+            None if from == own && votes_itself => {}
             None => return,
         }
         match verdict {
@@ -302,45 +337,52 @@ impl Engine {
             Verdict::Vouch => contest.good += 1,
             Verdict::Abstain => {}
         }
-        if contest.waiting.is_empty() && !self.observers.contests.measured.contains_key(&subject) {
+        let measures = votes_itself && self.observers.contests.measured.contains_key(&subject);
+        if contest.waiting.is_empty() && !measures {
             contest.due = now;
         }
     }
 
-    fn tally(&mut self, now: Time, subject: MemberId, contest: &Contest) {
-        let reported = contest.good + contest.bad.len();
-        let enough = reported * 2 > contest.voters;
-        let asked_all = contest.observers_bad.is_some();
-        let bad = if asked_all {
-            contest.bad.len() * 5 >= reported * 4
-        } else {
-            reported > 1 && contest.bad.len() * 3 >= reported * 2
-        };
-        if !enough || !bad || self.held_life(subject) != Some(contest.life) || self.is_gated(now) {
+    fn tally(&mut self, now: Time, subject: MemberId, mut contest: Contest) {
+        let (reported, bad) = (contest.good + contest.bad.len(), contest.bad.len());
+        let enough = reported * 2 > contest.voters && (contest.others.is_some() || reported > 1);
+        let likely = enough && bad * 3 >= reported * 2;
+        if !likely || self.held_life(subject) != Some(contest.life) || self.is_gated(now) {
             return;
         }
-        let observers_bad = match &contest.observers_bad {
-            Some(bad) => bad,
-            None if self.ask_the_others(now, subject, contest) => return,
-            // There are no others.
-            None => &contest.bad,
+        let observers_bad = match contest.others.take() {
+            None => {
+                let others = self.others_than_observers(subject);
+                if !others.is_empty() {
+                    let asked = Others { observers_bad: contest.bad, again: false };
+                    let contest = Contest::new(contest.life, Some(asked));
+                    return self.ask_for_votes(now, subject, contest, others);
+                }
+                contest.bad
+            }
+            Some(others) if bad * 5 >= reported * 4 => others.observers_bad,
+            // Ten pings may mislead some of one panel, but hardly as many of two.
+            Some(Others { observers_bad, again: false }) => {
+                contest.others = Some(Others { observers_bad, again: true });
+                contest.waiting.clear();
+                let others = self.others_than_observers(subject);
+                return self.ask_for_votes(now, subject, contest, others);
+            }
+            Some(Others { again: true, .. }) => return,
         };
         let word = self.links.get(subject).acked.unwrap_or(Time::ZERO);
-        let verdicts = Verdicts { word, confirmed: observers_bad };
+        let verdicts = Verdicts { word, confirmed: &observers_bad };
         self.convict(now, subject, &verdicts, Reason::Link);
     }
 
-    /// The observers find the link bad: do others? False if there are none.
-    fn ask_the_others(&mut self, now: Time, subject: MemberId, contest: &Contest) -> bool {
+    /// Members at random, but for the observers and this node.
+    fn others_than_observers(&mut self, subject: MemberId) -> Vec<MemberId> {
         let own = self.table.own_id();
-        let mut asked: Vec<MemberId> = self.ring().observers(subject, REACH, |_| false);
+        let doubted = |id: MemberId| id == own || self.is_doubted(id);
+        let mut asked: Vec<MemberId> = self.ring().observers(subject, REACH, doubted);
         asked.extend([subject, own]);
         let mut others = Vec::with_capacity(OTHERS);
         self.peers.sample(&mut self.rng, OTHERS, &asked, &mut others);
-        if others.is_empty() {
-            return false;
-        }
-        self.ask_for_votes(now, subject, contest.life, others, Some(contest.bad.clone()));
-        true
+        others
     }
 }

@@ -90,6 +90,18 @@ impl Pings {
         if there { self.take(nonce) } else { None }
     }
 
+    /// The stream of a ping is open, and the ping goes now: an answer is word of its target since then,
+    /// and is waited for until `patience` is over.
+    pub(crate) fn goes(&mut self, nonce: u32, now: Time, patience: Duration) {
+        let Some(place) = self.place(nonce) else { return };
+        self.waiting[place].ping.sent = now;
+        if self.waiting[place].late
+            && let Some(waiting) = self.remove(nonce)
+        {
+            self.put(nonce, Waiting { due: now + patience, ..waiting });
+        }
+    }
+
     /// Takes out a ping.
     pub(crate) fn take(&mut self, nonce: u32) -> Option<Ping> {
         self.remove(nonce).map(|waiting| waiting.ping)
@@ -186,6 +198,27 @@ mod tests {
         assert!(pings.pop_late(at(20), patience).is_none());
         assert!(pings.answered(2, MemberId::of("x")).is_none(), "too late");
         assert_eq!((pings.len(), pings.next_due()), (0, None));
+    }
+
+    #[test]
+    fn a_ping_over_a_stream_goes_and_is_waited_for_from_when_the_stream_is_open() {
+        for (goes, sent) in [(Some(15), Some(15)), (None, None)] {
+            let mut pings = Pings::default();
+            let at = Time::from_millis;
+            let patience = |_: &Ping| at(20);
+            pings.insert(1, Ping { by_stream: true, ..ping("x") });
+            assert!(pings.pop_late(at(10), patience).is_some());
+            if let Some(goes) = goes {
+                pings.goes(1, at(goes), Duration::from_millis(20));
+            }
+            assert!(pings.pop_late(at(34), patience).is_none());
+            let answered = pings.answered(1, MemberId::of("x")).map(|ping| ping.sent);
+            assert_eq!(answered, sent.map(at));
+        }
+        let mut pings = Pings::default();
+        pings.insert(1, ping("x"));
+        pings.goes(1, Time::from_millis(5), Duration::from_millis(20));
+        assert_eq!(pings.next_due(), Some(Time::from_millis(10)), "not late yet");
     }
 
     #[test]

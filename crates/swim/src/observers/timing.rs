@@ -168,6 +168,12 @@ impl Timing {
         self.detection_time / 4
     }
 
+    /// Where another process answers in a member's place, word of where the member is now has so long to
+    /// arrive: it takes a few gossip intervals.
+    pub(crate) fn replaced(&self) -> Duration {
+        self.period / 2
+    }
+
     /// When one subject is found silent by all, the others are pinged every period for so long.
     pub(crate) fn alarm(&self) -> Duration {
         self.period * 2

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use headcount_fanout::{Ring, whose_turn};
-use headcount_state::{Life, MemberId, Status, Time};
+use headcount_state::{Life, MemberId, Time};
 use headcount_wire::{Body, Target};
 use rand::RngExt;
 
@@ -292,10 +292,10 @@ impl Engine {
         self.vouch_for(now, by.id, ping.sent);
     }
 
-    /// Another process answered where `nonce` was sent to: the life that was meant is over.
+    /// Another process answered where `nonce` was sent to: the life that was meant is over there.
     pub(crate) fn watched_is_another(&mut self, now: Time, nonce: u32, from: Option<SocketAddr>) {
         let Some(ping) = self.observers.pings.taken_by_another(nonce, from) else { return };
-        self.accuse(now, ping.target.id, ping.life, Status::Failed);
+        self.replaced(now, ping.target.id, ping.life);
     }
 
     /// The port of a member refused a stream of this node.

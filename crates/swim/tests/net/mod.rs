@@ -46,6 +46,8 @@ pub struct Net {
     pub hush: bool,
     /// Every datagram that was sent, decoded: when, by whom.
     pub log: Vec<(Time, usize, Datagram)>,
+    /// Every stream that was wanted: by whom, to where.
+    pub calls: Vec<(usize, StreamId, SocketAddr)>,
     flying: BTreeMap<(Time, u64), Flight>,
     hanging: BTreeMap<(Time, u64), (usize, StreamId)>,
     sent: Cell<u64>,
@@ -157,6 +159,7 @@ impl Net {
             forges: Box::new(|_, _, _| None),
             hush: false,
             log: Vec::new(),
+            calls: Vec::new(),
             flying: BTreeMap::new(),
             hanging: BTreeMap::new(),
             sent: Cell::new(0),
@@ -330,6 +333,7 @@ impl Net {
     /// Streams are played to their end at once: their timing is not what these tests are about.
     fn open_stream(&mut self, caller: usize, id: StreamId, to: SocketAddr) {
         let now = self.now;
+        self.calls.push((caller, id, to));
         let place = self.place_of(to).filter(|place| self.streams && (self.passes)(caller, *place));
         let server = place.filter(|place| (self.passes)(*place, caller));
         let from = address(caller);

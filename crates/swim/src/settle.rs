@@ -4,6 +4,7 @@
 //!   an input that may judge somebody ──> every part is asked when it is next due
 //!   one of the routine, in calm ───────> the pings alone
 //! ```
+//! Once per period, when a node looks around, every part is asked whatever comes.
 
 use headcount_health::Basis;
 use headcount_state::Time;
@@ -31,22 +32,20 @@ impl Engine {
     /// The same after an input that, if `calm`, judged nobody: of many engines in one process most
     /// memory that a calm input reads would be read here.
     pub(crate) fn settle_after(&mut self, now: Time, calm: bool) {
-        if !calm || self.isolated {
+        if !calm {
             return self.settle(now);
         }
         debug_assert!(self.is_settled(now), "a calm input judged somebody");
-        if self.observes() {
-            self.timers.set(Timer::ProbeTimeout, self.observers.pings.next_due());
-        }
+        self.timers.set(Timer::ProbeTimeout, self.observers.pings.next_due());
     }
 
-    /// Whether nobody is being judged, relayed for, missed or counted, so that an input which tells of
-    /// no member leaves it at that.
+    /// Whether nobody is being judged, relayed for or counted, so that an input which tells of no
+    /// member leaves it at that. Where there are no observers, each period may end with a verdict.
     pub(crate) fn is_calm(&self) -> bool {
         let judging = [Timer::Observers, Timer::Suspicion, Timer::Check, Timer::Relay];
         let judged = judging.iter().any(|timer| self.timers.get(*timer).is_some());
         let counted = self.config.electorate.basis() != Basis::Learned;
-        !judged && !counted && !self.isolated && self.losses.len() == 0
+        self.observes() && !judged && !counted && !self.isolated
     }
 
     /// Whether nothing but the pings is to be brought in line.

@@ -38,7 +38,7 @@ pub(crate) enum Timer {
 impl Timer {
     /// Whether what happens then judges nobody, as long as nobody is being judged.
     pub(crate) fn is_routine(self) -> bool {
-        matches!(self, Timer::Period | Timer::Look | Timer::Gossip | Timer::Exchange)
+        matches!(self, Timer::Period | Timer::Gossip | Timer::Exchange)
     }
 
     const ALL: [Timer; 14] = [

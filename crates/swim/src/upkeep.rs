@@ -30,20 +30,9 @@ const LONELY_DOUBLINGS_MAX: u32 = 3;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Warnings {
     said: [bool; PARTS],
-    /// Times that this node has looked around since it looked at the parts.
-    looks: u8,
 }
 
-/// The parts are looked at once in so many periods: there are many, and they fill slowly or not at all.
-const WARN_EVERY: u8 = 4;
-
 impl Warnings {
-    /// Whether to look at the parts this time.
-    fn is_due(&mut self) -> bool {
-        self.looks = (self.looks + 1) % WARN_EVERY;
-        self.looks == 0
-    }
-
     /// True once when `len` reaches 70 % of `bound`, and again only after it fell below half.
     fn rises(&mut self, part: usize, len: usize, bound: usize) -> bool {
         let said = &mut self.said[part];
@@ -194,9 +183,6 @@ impl Engine {
     }
 
     fn warn(&mut self) {
-        if !self.warnings.is_due() {
-            return;
-        }
         for (number, part) in self.occupancy().into_iter().enumerate() {
             let Part { name, len, bound } = part;
             if self.warnings.rises(number, len, bound) {

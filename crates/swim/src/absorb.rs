@@ -13,6 +13,9 @@ use crate::event::Event;
 use crate::member::Member;
 use crate::timers::Timer;
 
+/// A tenth of all members are many.
+const MANY_SHARE: usize = 10;
+
 impl Engine {
     /// Takes in what somebody says. Answers with the member of which the speaker holds too little,
     /// if it does: it must be told, on whatever path it spoke.
@@ -105,11 +108,13 @@ impl Engine {
             self.forget_links(id);
         }
         self.observers.follow_claim(&claim);
-        let refuted =
-            kind == ChangeKind::Refuted && self.suspicions.is_accused_by(id, self.table.own_id());
+        let refuted = kind == ChangeKind::Refuted && self.suspicions.is_accused_here(id);
+        // Where many are accused at once it is the network, and no link of one of them.
+        let accused = self.suspicions.len();
+        let few = accused <= 1 || accused * MANY_SHARE <= self.table.live_len();
         self.follow_suspicion(now, claim, accuser);
-        if refuted && self.observes() {
-            // It lives, and nobody reached it for half of the detection time.
+        if refuted && few && self.observes() {
+            // It lives, and was found silent for half of the detection time.
             self.hold_contest(now, id, claim.life());
         }
         let was_checked = self.follow_check(id);

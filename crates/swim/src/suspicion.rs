@@ -70,6 +70,8 @@ struct Suspicion {
     timeout: SuspicionTimeout,
     /// Who accused, the first one first; at most K + 1.
     accusers: Vec<MemberId>,
+    /// This node has found it silent itself.
+    own: bool,
 }
 
 /// The suspicions that run at one node.
@@ -92,7 +94,7 @@ impl Suspicions {
             return;
         }
         let accusers = accuser.into_iter().collect();
-        let suspicion = Suspicion { version, started: now, timeout, accusers };
+        let suspicion = Suspicion { version, started: now, timeout, accusers, own: false };
         self.running.insert(subject, suspicion, now + timeout.after(0));
     }
 
@@ -146,9 +148,16 @@ impl Suspicions {
         self.running.get(subject).map(|suspicion| suspicion.started)
     }
 
-    /// Whether `accuser` is one of those who say so.
-    pub(crate) fn is_accused_by(&self, subject: MemberId, accuser: MemberId) -> bool {
-        self.running.get(subject).is_some_and(|suspicion| suspicion.accusers.contains(&accuser))
+    /// This node accuses a member, as it found itself: what others say in its name is no such thing.
+    pub(crate) fn accused_here(&mut self, subject: MemberId) {
+        if let Some(suspicion) = self.running.get_mut(subject) {
+            suspicion.own = true;
+        }
+    }
+
+    /// Whether it does.
+    pub(crate) fn is_accused_here(&self, subject: MemberId) -> bool {
+        self.running.get(subject).is_some_and(|suspicion| suspicion.own)
     }
 
     pub(crate) fn len(&self) -> usize {

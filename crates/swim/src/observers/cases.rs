@@ -55,8 +55,9 @@ enum Stage {
     Suspected,
     /// All are asked for the last time.
     Last,
-    /// Another process answers at its address: it is gone, or elsewhere, and word of that is on its way.
-    Replaced,
+    /// Another process answers at this address of it: it is gone, or elsewhere, and word of that is on
+    /// its way.
+    Replaced(SocketAddr),
 }
 
 /// What those said who were asked.
@@ -128,7 +129,7 @@ impl Cases {
 
     /// Whether another process has been met in place of the subject.
     fn is_replaced(&self, subject: MemberId) -> bool {
-        self.open.get(subject).is_some_and(|case| case.stage == Stage::Replaced)
+        self.open.get(subject).is_some_and(|case| matches!(case.stage, Stage::Replaced(_)))
     }
 
     /// The subject has answered what was sent to it then.
@@ -184,7 +185,7 @@ impl Cases {
         let settled = match case.stage {
             Stage::First | Stage::Rest | Stage::Deputies => round.asked.is_empty(),
             Stage::Last => round.vouched > 0,
-            Stage::Port | Stage::Private | Stage::Suspected | Stage::Replaced => false,
+            Stage::Port | Stage::Private | Stage::Suspected | Stage::Replaced(_) => false,
         };
         if settled {
             self.open.reschedule(subject, now);
@@ -253,13 +254,14 @@ impl Engine {
         self.observers.cases.open(claim.id, case, due);
     }
 
-    /// Another process answers where a member was. If it was started again elsewhere, word of that comes
-    /// first, and its end is no failure.
-    pub(crate) fn replaced(&mut self, now: Time, subject: MemberId, life: Life) {
+    /// Another process answers where a member was. If it has moved, or was started again elsewhere, word of
+    /// that comes first, and there is no failure. A node that comes to doubt itself meanwhile drops
+    /// the case, and begins it anew with the next such answer.
+    pub(crate) fn replaced(&mut self, now: Time, subject: MemberId, life: Life, at: SocketAddr) {
         if self.held_life(subject) != Some(life) || self.observers.cases.is_replaced(subject) {
             return;
         }
-        let mut case = Case::new(life, now, now, Stage::Replaced);
+        let mut case = Case::new(life, now, now, Stage::Replaced(at));
         case.silent = true;
         let due = now + self.observers.timing.replaced();
         self.observers.cases.close(subject);
@@ -295,8 +297,11 @@ impl Engine {
         match case.stage {
             Stage::Port | Stage::Private => Some(self.ask(now, subject, case, Stage::First)),
             Stage::Suspected => Some(self.ask(now, subject, case, Stage::Last)),
-            Stage::Replaced => {
-                self.accuse(now, subject, case.life, Status::Failed);
+            Stage::Replaced(at) => {
+                let address = self.table.get(subject).map(|record| record.attributes.address);
+                if address == Some(at) {
+                    self.accuse(now, subject, case.life, Status::Failed);
+                }
                 None
             }
             Stage::First if case.round.vouched == 0 => {
@@ -498,5 +503,8 @@ impl Engine {
         let update =
             Update { accuser: Some(own), evidence: Some(evidence), ..Update::claim(claim) };
         self.absorb_own(now, &update);
+        if status == Status::Suspect {
+            self.suspicions.accused_here(subject);
+        }
     }
 }

@@ -56,6 +56,8 @@ struct Contest {
     waiting: Vec<MemberId>,
     /// How many may vote.
     voters: usize,
+    /// Whether this node's own link is measured for it, and not yet counted.
+    votes_itself: bool,
     /// Once others than the observers are asked.
     others: Option<Others>,
     good: usize,
@@ -78,6 +80,7 @@ impl Contest {
         Contest {
             nonce: 0,
             life,
+            votes_itself: others.is_none(),
             waiting: Vec::new(),
             voters: 0,
             others,
@@ -325,11 +328,10 @@ impl Engine {
         let own = self.table.own_id();
         let Some(contest) = self.observers.contests.held.get_mut(&subject) else { return };
         let waited_for = contest.waiting.iter().position(|id| *id == from);
-        // What this node measures while others are asked is for another purpose.
-        let votes_itself = contest.others.is_none();
         match waited_for {
             Some(place) => drop(contest.waiting.swap_remove(place)),
-            None if from == own && votes_itself => {}
+            // What this node measures later, or while others are asked, is for another purpose.
+            None if from == own && contest.votes_itself => contest.votes_itself = false,
             None => return,
         }
         match verdict {
@@ -337,7 +339,8 @@ impl Engine {
             Verdict::Vouch => contest.good += 1,
             Verdict::Abstain => {}
         }
-        let measures = votes_itself && self.observers.contests.measured.contains_key(&subject);
+        let measures =
+            contest.votes_itself && self.observers.contests.measured.contains_key(&subject);
         if contest.waiting.is_empty() && !measures {
             contest.due = now;
         }
@@ -366,7 +369,10 @@ impl Engine {
                 contest.others = Some(Others { observers_bad, again: true });
                 contest.waiting.clear();
                 let others = self.others_than_observers(subject);
-                return self.ask_for_votes(now, subject, contest, others);
+                if !others.is_empty() {
+                    self.ask_for_votes(now, subject, contest, others);
+                }
+                return;
             }
             Some(Others { again: true, .. }) => return,
         };

@@ -6,7 +6,7 @@
 //!   opinions.rs      │        who is asked answers from evidence, or pings
 //!                    ├─ half of the detection time ──> suspect
 //!                    └─ all of it, still nobody vouches ──> failed
-//!   contest.rs    some vouch and some do not: the link is measured by all
+//!   contest.rs    some vouch and some do not, or a suspicion was refuted: all measure the link
 //!   hold.rs       who was failed again and again comes back later
 //!   doubt.rs      who hears nobody, or stood still, accuses nobody
 //!   belief.rs     a verdict that contradicts what is known here is checked first

@@ -285,7 +285,7 @@ impl Engine {
         if by_stream {
             self.checks.answered_by_stream(by.id);
         }
-        if took <= timeout && ping.purpose != Purpose::Contest {
+        if took <= timeout && !by_stream && ping.purpose != Purpose::Contest {
             self.answered_after_all(now, by.id);
         }
         self.observers.cases.answered(by.id, ping.sent);
@@ -295,7 +295,7 @@ impl Engine {
     /// Another process answered where `nonce` was sent to: the life that was meant is over there.
     pub(crate) fn watched_is_another(&mut self, now: Time, nonce: u32, from: Option<SocketAddr>) {
         let Some(ping) = self.observers.pings.taken_by_another(nonce, from) else { return };
-        self.replaced(now, ping.target.id, ping.life);
+        self.replaced(now, ping.target.id, ping.life, ping.address);
     }
 
     /// The port of a member refused a stream of this node.

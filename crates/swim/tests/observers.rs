@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use headcount_fanout::Ring;
-use headcount_state::{Evidence, MemberId, Reason, Standing, Status, Time, Update, Voters};
+use headcount_state::{
+    Evidence, MemberId, OwnAttributes, Reason, Standing, Status, Time, Update, Voters,
+};
 use headcount_swim::{Config, Detector, Engine, Event};
 use headcount_wire::{Body, Heartbeat, Target};
 use net::{Net, address, config, id, identity, name};
@@ -708,12 +710,61 @@ fn who_meets_another_process_again_and_again_waits_no_longer() {
     for nonce in 0..6 {
         let since = Duration::ZERO;
         let body = Body::Query { nonce, subject, since, refused: false, contest: false };
-        let asked = net::datagram(net.engine(1), config().cluster, &body, &[]);
-        let now = net.now;
-        net.engine(0).receive(now, address(1), &asked);
+        hear_from_1(&mut net, &body, &[]);
         net.run(config().period / 5);
     }
     assert_eq!(net.status(0, 3), Some(Status::Failed));
+}
+
+#[test]
+fn who_has_moved_is_not_failed_for_the_process_that_answers_where_it_was() {
+    for moves in [true, false] {
+        let mut net = Net::settled(12);
+        let subject = Target::of(id(3), net.engine(3).table().own_life());
+        let now = net.now;
+        let change = OwnAttributes::Address(address(20));
+        net.engine(3).set_own(now, change).expect("a fine address");
+        let moved = net.engine(3).table().get(id(3)).expect("its own record").update(now);
+        net.kill(3);
+        let own = identity("next tenant", address(3), 1, 700);
+        net.engines[3] = Some(Engine::new(config(), own, 9, net.now).expect("an engine"));
+        net.passes = Box::new(|from, to| [from, to] == [0, 3] || [from, to] == [3, 0]);
+        let since = Duration::ZERO;
+        let asks = Body::Query { nonce: 1, subject, since, refused: false, contest: false };
+        hear_from_1(&mut net, &asks, &[]);
+        net.run(config().period / 5);
+        if moves {
+            hear_from_1(&mut net, &Body::Gossip { table: None }, &[moved]);
+        }
+        net.run(config().period);
+        assert_eq!(net.status(0, 3) == Some(Status::Failed), !moves);
+    }
+}
+
+/// Node 0 hears this from node 1.
+fn hear_from_1(net: &mut Net, body: &Body, updates: &[Update]) {
+    let bytes = net::datagram(net.engine(1), config().cluster, body, updates);
+    let now = net.now;
+    net.engine(0).receive(now, address(1), &bytes);
+    net.pump(0);
+}
+
+/// One that says that its victims have accused others makes them measure nothing.
+#[test]
+fn what_is_said_in_ones_own_name_begins_no_contest() {
+    let mut net = Net::settled(12);
+    let evidence =
+        Evidence { reason: Reason::Silent, word_age: secs(3), voters: Voters::of([id(BROKEN)]) };
+    for victim in [0, 2, 7] {
+        let forged = Slander { accuser: Some(victim), ..slanders()[0] };
+        tell(&mut net, victim, 1, Status::Suspect, forged, Some(evidence));
+        net.run(secs(1));
+    }
+    net.run(secs(9));
+    let refuted = |event: &Event| matches!(event, Event::Refuted(_));
+    assert!(!times(&net, 1, refuted).is_empty());
+    let contests: u64 = net.engines.iter().flatten().map(|e| e.stats().contests).sum();
+    assert_eq!(contests, 0);
 }
 
 fn is_restarted(event: &Event) -> bool {

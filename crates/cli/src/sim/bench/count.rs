@@ -1,6 +1,6 @@
-//! Instructions, and lines of memory that no cache holds, counted by valgrind: of one program with one
-//! seed the same on every run, whatever else the machine does, and also in virtual machines that
-//! have no counters of their own.
+//! Instructions, and lines of memory that no cache holds, counted by valgrind, whatever else the machine
+//! does, and also in virtual machines that have no counters of their own. Of one program with one
+//! seed the instructions are the same on every run; lines depend a little on where memory lies.
 //!
 //! ```text
 //!   up to the end of the warm-up  ─┐

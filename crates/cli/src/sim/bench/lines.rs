@@ -1,5 +1,5 @@
-//! What a line of memory costs that no cache near the processor holds: beside the lines that an event
-//! takes, the least that the event can take.
+//! What a line of memory costs that no cache near the processor holds: times the lines that an event
+//! takes, about what memory alone takes of it.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -24,6 +24,9 @@ use crate::table::Table;
 /// A table that is asked for symbols has so many at first: 3 KiB.
 const SYMBOLS_MIN: usize = 256;
 
+/// From so many on they take memory, and are only doubled.
+const SYMBOLS_MANY: usize = 1_024;
+
 /// Who lacks word of a member of which two tables hold different versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lacking {
@@ -63,14 +66,15 @@ fn marked_of(record: Record<'_>) -> Option<Marked> {
 impl Table {
     /// The first coded symbols of the live records' marks, at most [`SKETCH_SYMBOLS_MAX`].
     ///
-    /// O(n) when more are asked for than there are: then there are four times as many, or more, so that it
-    /// happens three times at most. From then on they are kept up to date, in O(log symbols) per change; a table that is never asked pays nothing.
+    /// O(n) when more are asked for than there are: then there are four times as many, or from some on
+    /// twice, so that it happens four times at most. From then on they are kept up to date, in O(log symbols) per change; a table that is never asked pays nothing.
     pub fn sketch(&mut self, symbols: usize) -> &[Symbol] {
         let symbols = symbols.min(SKETCH_SYMBOLS_MAX);
         let held = self.sketch.symbols().len();
         if symbols > held {
             // Many symbols take hardly longer than few: what counts is how often all members are visited.
-            let len = symbols.next_power_of_two().max(SYMBOLS_MIN).max(held * 4);
+            let longer = if held < SYMBOLS_MANY { held * 4 } else { 0 };
+            let len = symbols.next_power_of_two().max(SYMBOLS_MIN).max(longer);
             let mut sketch = std::mem::take(&mut self.sketch);
             sketch.grow(len, self.records().filter_map(marked_of));
             self.sketch = sketch;

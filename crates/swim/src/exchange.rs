@@ -12,8 +12,10 @@ const DATAGRAM_PAUSE: u32 = 40;
 /// News is answered by news once in this share of a wait: a gossip interval.
 const NEWS_SHARE: u32 = 7;
 
-/// Dead claims are compared once in so many waits: thirty periods with the usual wait of 1.5.
+/// Dead claims are compared once in so many waits, thirty periods with the usual wait of 1.5, and up
+/// to so many more, by the node.
 const DEAD_PAUSE: u32 = 20;
+const DEAD_PAUSE_SPREAD: u32 = 16;
 
 /// So many peers are remembered with whom something is not to be done again at once.
 const PAUSES_MAX: usize = 1_024;
@@ -150,11 +152,12 @@ impl Pace {
     }
 
     /// Whether a peer whose dead claims differ is to be told of this node's; if so, nobody else for
-    /// a while.
-    pub(crate) fn dead_due(&mut self, now: Time) -> bool {
+    /// a while, and `own` says for how long: nodes that began together do not tell in step.
+    pub(crate) fn dead_due(&mut self, now: Time, own: MemberId) -> bool {
         let due = self.dead_next <= now;
         if due {
-            self.dead_next = now + self.settle * DEAD_PAUSE;
+            let pause = DEAD_PAUSE + own.as_u64() as u32 % DEAD_PAUSE_SPREAD;
+            self.dead_next = now + self.settle * pause;
         }
         due
     }

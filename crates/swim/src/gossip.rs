@@ -205,7 +205,7 @@ impl Engine {
         if equal || self.config.spreads_as_memberlist || !self.takes_part() {
             return Vec::new();
         }
-        if !self.is_peer(heartbeat.sender.id) || !self.pace.dead_due(now) {
+        if !self.is_peer(heartbeat.sender.id) || !self.pace.dead_due(now, self.table.own_id()) {
             return Vec::new();
         }
         let young = self.config.limits.tombstone_ttl / 2;

@@ -13,9 +13,10 @@
 //! A session holds a cursor, not a copy of the table, so its memory does not grow with it; each
 //! chunk is written when the driver is ready to send it.
 
+mod open;
 mod serving;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use headcount_state::{MemberId, ProtocolRange, Time, Update};
@@ -24,19 +25,11 @@ use headcount_wire::{
     decode_frame_with, encode_frame,
 };
 
-use crate::broken::Broken;
 use crate::engine::Engine;
 use crate::event::{Event, SeedError};
 use crate::transport::{StreamEnd, StreamId, StreamOpen, StreamStep};
-
-/// The most streams that may be open at once, accepted and opened together.
-pub(crate) const STREAMS_MAX: usize = 1_024;
-
-/// So many of them may have been opened by others: the rest is kept for this node's own calls.
-const ACCEPTED_MAX: usize = 896;
-
-/// So many of this node's own calls may be probes: those that hang leave room for others.
-const PROBES_MAX: usize = 64;
+use open::{Role, Sent, Session};
+pub(crate) use open::{STREAMS_MAX, Sessions};
 
 /// A newcomer is sent on so often at the most; it knows enough members by then, and its table grows
 /// by theirs.
@@ -48,131 +41,6 @@ const CHUNK_BYTES: usize = 32 * 1024;
 /// Who calls again within so many periods after a break gets the rest of a table: later, more may
 /// have changed in the first part than is told as news.
 const RESUME_PERIODS: u32 = 60;
-
-/// The sessions that are open.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sessions {
-    broken: Broken,
-    open: BTreeMap<StreamId, Session>,
-    accepted: usize,
-    probes: usize,
-    wanted: VecDeque<StreamOpen>,
-    next: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Session {
-    role: Role,
-    address: SocketAddr,
-    said_hello: bool,
-    /// The peer has said hello.
-    greeted: bool,
-    /// Who that is.
-    peer: Option<MemberId>,
-    /// What is learned here need not be told on: the peer's cluster knows it.
-    quiet: bool,
-    /// How much of the table has been sent.
-    sent: Sent,
-    /// The peer was promised a table of so many records, of which none has been sent yet.
-    promised: Option<usize>,
-    /// The peer's table is here up to this member, and those before it that came by another stream.
-    heard: Option<MemberId>,
-    /// It has come further on this stream.
-    moved: bool,
-    /// The peer's table is here as a whole.
-    received: bool,
-    /// Members of which the peer holds too little.
-    answers: BTreeSet<MemberId>,
-    /// A last frame to send before closing.
-    parting: Option<Frame>,
-    closing: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    /// A newcomer's, on behalf of this seed, after having been sent on so many times.
-    Join {
-        seed: SocketAddr,
-        sent_on: u8,
-    },
-    Exchange {
-        peer: MemberId,
-    },
-    Probe {
-        nonce: u32,
-        target: Target,
-    },
-    Serve,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sent {
-    UpTo(Option<MemberId>),
-    All,
-}
-
-impl Session {
-    fn new(role: Role, address: SocketAddr) -> Session {
-        Session {
-            role,
-            address,
-            said_hello: false,
-            greeted: false,
-            peer: None,
-            quiet: false,
-            sent: Sent::UpTo(None),
-            promised: None,
-            heard: None,
-            moved: false,
-            received: false,
-            answers: BTreeSet::new(),
-            parting: None,
-            closing: false,
-        }
-    }
-
-    fn part_with(&mut self, frame: Option<Frame>) {
-        self.parting = frame;
-        self.closing = true;
-    }
-}
-
-impl Sessions {
-    pub(crate) fn len(&self) -> usize {
-        self.open.len()
-    }
-
-    fn insert(&mut self, session: Session) -> Option<StreamId> {
-        let served = session.role == Role::Serve;
-        let probe = matches!(session.role, Role::Probe { .. });
-        let full =
-            (served && self.accepted >= ACCEPTED_MAX) || (probe && self.probes >= PROBES_MAX);
-        if full || self.open.len() >= STREAMS_MAX {
-            return None;
-        }
-        let id = StreamId(self.next);
-        self.next += 1;
-        self.accepted += usize::from(served);
-        self.probes += usize::from(probe);
-        self.open.insert(id, session);
-        Some(id)
-    }
-
-    fn call(&mut self, session: Session) -> bool {
-        let to = session.address;
-        let id = self.insert(session);
-        self.wanted.extend(id.map(|id| StreamOpen { id, to }));
-        id.is_some()
-    }
-
-    fn remove(&mut self, id: StreamId) -> Option<Session> {
-        self.wanted.retain(|wanted| wanted.id != id);
-        let session = self.open.remove(&id)?;
-        self.accepted -= usize::from(session.role == Role::Serve);
-        self.probes -= usize::from(matches!(session.role, Role::Probe { .. }));
-        Some(session)
-    }
-}
 
 impl Engine {
     /// A stream that the driver is to open.

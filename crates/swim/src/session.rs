@@ -329,15 +329,12 @@ impl Engine {
 
     /// Ends every session; the driver hears it at its next step.
     pub(crate) fn abandon_sessions(&mut self) {
-        for (_, session) in std::mem::take(&mut self.sessions.open) {
+        for session in self.sessions.take_all() {
             if let Role::Join { seed, .. } = session.role {
                 let result = Err(SeedError::Unreachable("given up".to_owned()));
                 self.events.push_back(Event::Seed { address: seed, result });
             }
         }
-        self.sessions.wanted.clear();
-        self.sessions.accepted = 0;
-        self.sessions.probes = 0;
     }
 
     /// A session is over: `None` when it has done what it was for.

@@ -144,4 +144,11 @@ impl Sessions {
         self.probes -= usize::from(matches!(session.role, Role::Probe { .. }));
         Some(session)
     }
+
+    /// Ends them all.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Session> + use<> {
+        self.wanted.clear();
+        (self.accepted, self.probes) = (0, 0);
+        std::mem::take(&mut self.open).into_values()
+    }
 }

@@ -67,7 +67,8 @@ impl Table {
     /// The first coded symbols of the live records' marks, at most [`SKETCH_SYMBOLS_MAX`].
     ///
     /// O(n) when more are asked for than there are: then there are four times as many, or from some on
-    /// twice, so that it happens four times at most. From then on they are kept up to date, in O(log symbols) per change; a table that is never asked pays nothing.
+    /// twice, so that it happens four times at most. From then on they are kept up to date, in
+    /// O(log symbols) per change; a table that is never asked pays nothing.
     pub fn sketch(&mut self, symbols: usize) -> &[Symbol] {
         let symbols = symbols.min(SKETCH_SYMBOLS_MAX);
         let held = self.sketch.symbols().len();
